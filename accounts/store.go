@@ -1,0 +1,121 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// User is a person with an account.
+type User struct {
+	ID              string
+	Account         string // canonical e-mail address; unique
+	Email           string // as typed
+	Name            string
+	PasswordHash    string // PHC string
+	Created         time.Time
+	PasswordChanged time.Time
+}
+
+// Session is one login on one device. It lives until it is ended or expires;
+// its refresh tokens are one family.
+type Session struct {
+	ID        string
+	User      string
+	Client    gatehouse.Client // device, address and place at its last use
+	Created   time.Time
+	LastUsed  time.Time
+	Expires   time.Time
+	Ended     time.Time // zero while it lives
+	EndReason string
+}
+
+// LiveAt reports whether the session holds at the instant t.
+func (s Session) LiveAt(t time.Time) bool { return s.Ended.IsZero() && t.Before(s.Expires) }
+
+// TokenHash is the SHA-256 of a refresh token. Tokens themselves are not kept.
+type TokenHash [32]byte
+
+// Rotation asks to exchange a refresh token for its successor.
+type Rotation struct {
+	Presented TokenHash
+	Successor TokenHash
+	Salt      [16]byte // from which the successor was derived
+	At        time.Time
+	Expires   time.Time     // of the successor and of its session
+	Grace     time.Duration // how long a racing retry gets the same successor
+	Client    gatehouse.Client
+}
+
+// RotationOutcome says what became of a presented refresh token.
+type RotationOutcome uint8
+
+// The outcomes of a rotation. Only Rotated and Repeated hand out a token.
+const (
+	TokenUnknown RotationOutcome = iota
+	Rotated                      // the token is spent and the successor is valid
+	Repeated                     // spent within the grace, successor unused: Salt is the one stored then
+	Reused                       // spent before: the session has been ended by this call
+	SessionOver                  // the token or its session had expired or been ended
+)
+
+// RotationResult is the answer to a Rotation. Session is set for every outcome
+// but TokenUnknown.
+type RotationResult struct {
+	Outcome RotationOutcome
+	Session Session
+	Salt    [16]byte
+}
+
+// Why an account operation was refused by the store.
+var (
+	// ErrTaken says that the account name belongs to somebody.
+	ErrTaken = errors.New("account exists")
+	// ErrPasswordChanged says that the password was changed between its
+	// verification and this call.
+	ErrPasswordChanged = errors.New("password changed meanwhile")
+)
+
+// Store keeps users, sessions and the hashes of refresh tokens. Every method is
+// one transaction, durable when it returns nil, and safe for concurrent use. What
+// does not exist is gatehouse.ErrNotFound; a store that cannot answer gives an
+// error that wraps gatehouse.ErrUnavailable.
+type Store interface {
+	// CreateUser adds u, or returns ErrTaken.
+	CreateUser(ctx context.Context, u User) error
+	UserByAccount(ctx context.Context, account string) (User, error)
+	UserByID(ctx context.Context, id string) (User, error)
+	// Users returns at most limit users in order of account, from the first
+	// one after the given account.
+	Users(ctx context.Context, after string, limit int) ([]User, error)
+	// SetPassword replaces oldHash by newHash and ends the user's sessions
+	// except keep. It returns ErrPasswordChanged if oldHash is not in force,
+	// and the number of sessions ended.
+	SetPassword(ctx context.Context, user, oldHash, newHash, keep string, at time.Time) (int, error)
+
+	// CreateSession adds s with its first refresh token, or returns
+	// ErrPasswordChanged if the user's password hash is not passwordHash.
+	CreateSession(ctx context.Context, s Session, first TokenHash, passwordHash string) error
+	// Session returns a session, ended or not.
+	Session(ctx context.Context, id string) (Session, error)
+	// Sessions returns a user's live sessions, the last used first.
+	Sessions(ctx context.Context, user string, at time.Time) ([]Session, error)
+	// Rotate exchanges a refresh token; see RotationOutcome.
+	Rotate(ctx context.Context, r Rotation) (RotationResult, error)
+	// EndSessions ends the live sessions that f selects and returns how many.
+	EndSessions(ctx context.Context, f SessionFilter, at time.Time, reason string) (int, error)
+
+	// DeleteExpired removes at most limit sessions that ended or expired before
+	// the given instant, with their tokens, and returns how many.
+	DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// SessionFilter selects sessions of one user. User is required.
+type SessionFilter struct {
+	User    string
+	Session string // only this one, if set
+	Device  string // only those on this device, if set
+	Except  string // not this one, if set
+}

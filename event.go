@@ -1,0 +1,96 @@
+package gatehouse
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Kind is the type of an event or a finding, as the security log and alerts
+// spell it.
+type Kind string
+
+// What happens at a login page.
+const (
+	LoginSucceeded        Kind = "login_succeeded"
+	LoginFailed           Kind = "login_failed"
+	LoginRefused          Kind = "login_refused" // answered before the password was looked at
+	SignupSucceeded       Kind = "signup_succeeded"
+	SignupFailed          Kind = "signup_failed"
+	SignupRefused         Kind = "signup_refused"
+	TokenRefreshed        Kind = "token_refreshed"
+	TokenRefreshFailed    Kind = "token_refresh_failed"
+	TokenRefreshRefused   Kind = "token_refresh_refused"
+	TokenReused           Kind = "token_reuse_detected" // a spent refresh token came back; its family was ended
+	LoggedOut             Kind = "logout"
+	LoggedOutEverywhere   Kind = "logout_everywhere"
+	PasswordChanged       Kind = "password_changed"
+	PasswordChangeFailed  Kind = "password_change_failed"
+	PasswordChangeRefused Kind = "password_change_refused"
+	DeviceEnded           Kind = "device_ended"    // a person ended the sessions of one device
+	RequestRefused        Kind = "request_refused" // any other request from a blocked or limited address
+)
+
+// What the rules find.
+const (
+	BruteForceDetected     Kind = "brute_force_detected"
+	MultipleDeviceLogin    Kind = "multiple_device_login"
+	RapidTokenRefresh      Kind = "rapid_token_refresh"
+	BotActivityDetected    Kind = "bot_activity_detected"
+	GeographicAnomaly      Kind = "geographic_anomaly"
+	AccountTakeoverAttempt Kind = "account_takeover_attempt"
+	SuspiciousActivity     Kind = "suspicious_activity"
+)
+
+// What is done about it.
+const (
+	IPAddressBlocked   Kind = "ip_address_blocked"
+	IPAddressUnblocked Kind = "ip_address_unblocked"
+)
+
+// Client is who sent a request, as far as the network tells. Strings come from
+// outside: CleanText them before they are stored or shown.
+type Client struct {
+	IP        netip.Addr `json:"ip,omitzero"` // unmapped, without zone
+	UserAgent string     `json:"user_agent,omitempty"`
+	Device    Device     `json:"device,omitzero"`
+	Place     Place      `json:"place,omitzero"`
+}
+
+// Subject is whose account an event is about. Account is the name as it was
+// typed, in canonical form, and may belong to nobody; User is the ID of an
+// existing account, once known.
+type Subject struct {
+	User    string `json:"user_id,omitempty"`
+	Account string `json:"account,omitempty"`
+	Session string `json:"session_id,omitempty"`
+}
+
+// Device is a browser or an app that a person logs in with.
+type Device struct {
+	ID   string `json:"id,omitempty"`   // stable for one device of one user
+	Name string `json:"name,omitempty"` // for people: "Firefox on Linux"
+}
+
+// Event is something that happened at the login page.
+type Event struct {
+	Kind          Kind      `json:"type"`
+	Time          time.Time `json:"time"`
+	Subject
+	Client
+	Endpoint      string `json:"endpoint,omitempty"` // the route, never the raw path
+	Reason        string `json:"reason,omitempty"`   // why it failed or was refused, in one word
+	CorrelationID string `json:"correlation_id,omitempty"`
+}
+
+// Record is one line of the security log: an event, or a finding or block with
+// the event that caused it.
+type Record struct {
+	ID       string `json:"id"` // unique; sorts by time
+	Event
+	Severity Severity `json:"severity"`
+	// Count is how many like records this one stands for, when a storm of
+	// refusals is summed up. Zero and one both mean one.
+	Count   int      `json:"count,omitempty"`
+	Finding *Finding `json:"finding,omitempty"`
+	Block   *Block   `json:"block,omitempty"`
+}
