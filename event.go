@@ -73,8 +73,8 @@ type Device struct {
 
 // Event is something that happened at the login page.
 type Event struct {
-	Kind          Kind      `json:"type"`
-	Time          time.Time `json:"time"`
+	Kind Kind      `json:"type"`
+	Time time.Time `json:"time"`
 	Subject
 	Client
 	Endpoint      string `json:"endpoint,omitempty"` // the route, never the raw path
@@ -85,7 +85,7 @@ type Event struct {
 // Record is one line of the security log: an event, or a finding or block with
 // the event that caused it.
 type Record struct {
-	ID       string `json:"id"` // unique; sorts by time
+	ID string `json:"id"` // unique; sorts by time
 	Event
 	Severity Severity `json:"severity"`
 	// Count is how many like records this one stands for, when a storm of
