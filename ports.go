@@ -130,7 +130,7 @@ type Log interface {
 	// if the store fails.
 	Query(ctx context.Context, q Query) iter.Seq2[Record, error]
 	// CountFindings counts the findings about a user since an instant, by type
-	// and severity.
+	// and severity. Records of one finding, by its ID, count once.
 	CountFindings(ctx context.Context, user string, since time.Time) ([]FindingCount, error)
 }
 
