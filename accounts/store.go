@@ -46,7 +46,10 @@ type Rotation struct {
 	At        time.Time
 	Expires   time.Time     // of the successor and of its session
 	Grace     time.Duration // how long a racing retry gets the same successor
-	Client    gatehouse.Client
+	// Client is who asks. Its address, user agent and place become the
+	// session's; its device is ignored, since a session stays on the device that
+	// it was created on.
+	Client gatehouse.Client
 }
 
 // RotationOutcome says what became of a presented refresh token.
@@ -94,6 +97,10 @@ type Store interface {
 	// except keep. It returns ErrPasswordChanged if oldHash is not in force,
 	// and the number of sessions ended.
 	SetPassword(ctx context.Context, user, oldHash, newHash, keep string, at time.Time) (int, error)
+	// UpgradeHash replaces oldHash by newHash, another hash of the same
+	// password, and ends no session. It returns ErrPasswordChanged if oldHash is
+	// not in force.
+	UpgradeHash(ctx context.Context, user, oldHash, newHash string) error
 
 	// CreateSession adds s with its first refresh token, or returns
 	// ErrPasswordChanged if the user's password hash is not passwordHash.
