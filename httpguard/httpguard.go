@@ -1,0 +1,170 @@
+package httpguard
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// DefaultMaxBody is how many bytes of a request's body are read by default.
+const DefaultMaxBody = 64 << 10
+
+// The endpoints of requests that belong to no pattern. Random paths share them,
+// so that they cannot invent counters.
+const (
+	// Unmatched is the endpoint of requests that no pattern of the mux matches.
+	Unmatched = "unmatched"
+	// AnyEndpoint is the endpoint of every request where there is no mux to ask.
+	AnyEndpoint = "any"
+)
+
+// Admitter decides whether a request may go on. *guard.Guard is one. Admit is
+// called concurrently.
+type Admitter interface {
+	Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision
+}
+
+// Clients tells where requests come from, through trusted proxies.
+// *clientip.Resolver is one. It is called concurrently.
+type Clients interface {
+	// FromRequest returns the client's address, unmapped and without zone.
+	FromRequest(r *http.Request) netip.Addr
+	// Trusted reports whether the peer of the connection is a trusted proxy.
+	Trusted(r *http.Request) bool
+}
+
+// Options change how requests are guarded. The zero value is useful.
+type Options struct {
+	// Clients tells the client's address and which proxies are trusted.
+	// Default: the connection's address, and no proxy is trusted.
+	Clients Clients
+	// Mux names the endpoint of a request by the pattern that it matches there,
+	// or Unmatched. Default: the handler given to Wrap, if it is a ServeMux or
+	// made by Routes.
+	Mux *http.ServeMux
+	// Endpoint names the endpoint of a request; it takes the place of Mux. It
+	// must return one of few names, never the path. Default: see Mux, or
+	// AnyEndpoint without one.
+	Endpoint func(*http.Request) string
+	// Refusal says as which kind of event the request is recorded if it is
+	// refused. Requests that give gatehouse.SignupRefused are counted by the
+	// rapid-signup rule. Default: gatehouse.RequestRefused.
+	Refusal func(*http.Request) gatehouse.Kind
+	// MaxBody is how many bytes of a body a handler can read; after that it
+	// gets a *http.MaxBytesError, which HandlerFunc answers with 413. Default:
+	// DefaultMaxBody. Negative: no limit.
+	MaxBody int64
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// Logger hears of panics and unexpected errors. Default: slog.Default().
+	Logger *slog.Logger
+	// OnPanic is called with each recovered panic before the answer, in the
+	// goroutine of the request. FromContext works on r.
+	OnPanic func(r *http.Request, value any, stack []byte)
+	// OnError is called with each error that a HandlerFunc returned and nobody
+	// foresaw, before the answer. FromContext works on r.
+	OnError func(r *http.Request, err error)
+}
+
+// Middleware guards handlers. It is safe for concurrent use, and may wrap
+// several handlers.
+type Middleware struct {
+	admitter Admitter
+	o        Options
+}
+
+// New returns middleware that asks g about each request. A nil g lets every
+// request go on: detection is switched off, the rest works.
+func New(g Admitter, o Options) *Middleware {
+	if o.Clients == nil {
+		o.Clients = direct{}
+	}
+	if o.Endpoint == nil && o.Mux != nil {
+		o.Endpoint = patternOf(o.Mux)
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Middleware{admitter: g, o: o}
+}
+
+func (m *Middleware) logger() *slog.Logger {
+	if m.o.Logger != nil {
+		return m.o.Logger
+	}
+	return slog.Default()
+}
+
+// Wrap returns a handler that guards next.
+func (m *Middleware) Wrap(next http.Handler) http.Handler {
+	endpoint := m.o.Endpoint
+	if endpoint == nil {
+		switch h := next.(type) {
+		case *http.ServeMux:
+			endpoint = patternOf(h)
+		case routes:
+			endpoint = patternOf(h.mux)
+		default:
+			endpoint = func(*http.Request) string { return AnyEndpoint }
+		}
+	}
+	return &guarded{Middleware: m, next: next, endpoint: endpoint}
+}
+
+func patternOf(mux *http.ServeMux) func(*http.Request) string {
+	return func(r *http.Request) string {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			return pattern
+		}
+		return Unmatched
+	}
+}
+
+type guarded struct {
+	*Middleware
+	next     http.Handler
+	endpoint func(*http.Request) string
+}
+
+// ServeHTTP does what the package comment says.
+func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{Context: r.Context(), middleware: g.Middleware}
+	x.writer.ResponseWriter = w
+	r = r.WithContext(x)
+	defer g.recover(&x.writer, r)
+
+	x.identify(r)
+	x.setHeaders(w.Header())
+	x.request.Endpoint = g.endpoint(r)
+	if !g.admit(&x.writer, r, &x.request) {
+		return
+	}
+	if g.o.MaxBody > 0 && r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, g.o.MaxBody)
+	}
+	g.next.ServeHTTP(&x.writer, r)
+}
+
+// admit asks the engine and, when the answer is not to go on, answers.
+func (g *guarded) admit(w http.ResponseWriter, r *http.Request, q *Request) bool {
+	if g.admitter == nil {
+		return true
+	}
+	kind := gatehouse.RequestRefused
+	if g.o.Refusal != nil {
+		kind = g.o.Refusal(r)
+	}
+	d := g.admitter.Admit(r.Context(), q.Event(kind))
+	if d.Allowed() {
+		return true
+	}
+	Problem(w, r, Refused(d))
+	return false
+}

@@ -1,0 +1,68 @@
+package httpguard
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+// responseWriter notes whether the answer has begun. It passes on what the
+// writer below can do beyond the interface: by Unwrap for
+// http.ResponseController, and by methods for handlers that still look for
+// those.
+type responseWriter struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *responseWriter) WriteHeader(status int) {
+	// 1xx come before the answer; 101 is one.
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.begun = true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *responseWriter) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets io.Copy reach sendfile.
+func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.begun = true
+	return io.Copy(w.ResponseWriter, r)
+}
+
+func (w *responseWriter) Flush() { w.FlushError() }
+
+func (w *responseWriter) FlushError() error {
+	w.begun = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.begun = true
+	}
+	return conn, buf, err
+}
+
+// begun reports whether the answer that goes through w has begun, as far as
+// the middleware can know.
+func begun(w http.ResponseWriter) bool {
+	for {
+		switch u := w.(type) {
+		case *responseWriter:
+			return u.begun
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = u.Unwrap()
+		default:
+			return false
+		}
+	}
+}
