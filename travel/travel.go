@@ -57,7 +57,7 @@ func (o Options) Between(from, to gatehouse.Sighting) gatehouse.Travel {
 	if !from.Place.Located() || !to.Place.Located() {
 		return t
 	}
-	far := distanceKm(from.Place, to.Place) - from.Place.RadiusKm - to.Place.RadiusKm
+	far := distanceKm(from.Place, to.Place) - (from.Place.RadiusKm + to.Place.RadiusKm)
 	t.DistanceKm = max(far, 0)
 	t.SpeedKmh = t.DistanceKm / interval(from.Time, to.Time).Hours()
 	t.Impossible = t.DistanceKm >= positive(o.MinDistanceKm, DefaultMinDistanceKm) &&

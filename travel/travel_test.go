@@ -130,7 +130,7 @@ func TestProperties(t *testing.T) {
 		// of the place on the way, counted twice.
 		if a.Place.Located() && b.Place.Located() && c.Place.Located() {
 			detour := travel.Between(a, c).DistanceKm + travel.Between(c, b).DistanceKm + 2*c.Place.RadiusKm
-			if ab.DistanceKm > detour+1e-6 {
+			if ab.DistanceKm > detour+1e-3 { // a metre: near the antipode the formula rounds
 				t.Fatalf("%v km, by a detour %v", ab.DistanceKm, detour)
 			}
 		}
