@@ -47,6 +47,17 @@ const (
 	IPAddressUnblocked Kind = "ip_address_unblocked"
 )
 
+// Kinds lists all of the above.
+func Kinds() []Kind {
+	return []Kind{
+		LoginSucceeded, LoginFailed, LoginRefused, SignupSucceeded, SignupFailed, SignupRefused,
+		TokenRefreshed, TokenRefreshFailed, TokenRefreshRefused, TokenReused, LoggedOut, LoggedOutEverywhere,
+		PasswordChanged, PasswordChangeFailed, PasswordChangeRefused, DeviceEnded, RequestRefused,
+		BruteForceDetected, MultipleDeviceLogin, RapidTokenRefresh, BotActivityDetected, GeographicAnomaly,
+		AccountTakeoverAttempt, SuspiciousActivity, IPAddressBlocked, IPAddressUnblocked,
+	}
+}
+
 // Client is who sent a request, as far as the network tells. Strings come from
 // outside: CleanText them before they are stored or shown.
 type Client struct {

@@ -98,3 +98,11 @@ type Block struct {
 
 // ActiveAt reports whether the block holds at the instant t.
 func (b Block) ActiveAt(t time.Time) bool { return b.Until.IsZero() || t.Before(b.Until) }
+
+// FormatPrefix writes a network for people: a single address without a length.
+func FormatPrefix(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

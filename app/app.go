@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/authserver"
+	"github.com/fluxstudio/gatehouse/clientip"
+	"github.com/fluxstudio/gatehouse/geoip"
+	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/rules"
+	"github.com/fluxstudio/gatehouse/store/cached"
+	"github.com/fluxstudio/gatehouse/store/memory"
+	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
+)
+
+// What New does not take from the configuration.
+type Options struct {
+	// Now is the clock of the login server. Default: time.Now.
+	Now func() time.Time
+	// Logger takes what the process has to say about itself. Default: discard.
+	Logger *slog.Logger
+	// OnRecords is told of each set of records once it is durable. It is called
+	// concurrently and must not wait. Default: nobody is told.
+	OnRecords func([]gatehouse.Record)
+}
+
+// maxConnections bounds the memory that connections can take: each may hold a
+// request header of httpguard.MaxHeaderBytes.
+const maxConnections = 4096
+
+// shutdownGrace is how long requests in flight may take after the end was asked
+// for.
+const shutdownGrace = 10 * time.Second
+
+// App is a login server that is ready to run.
+type App struct {
+	config   Config
+	now      func() time.Time
+	logger   *slog.Logger
+	lock     *os.File
+	store    *sqlstore.Store
+	guard    *guard.Guard
+	accounts *accounts.Service
+	handler  http.Handler
+	token    string // of the control interface
+
+	public, admin net.Listener
+}
+
+// New opens the data directory, creating what is missing, and binds the
+// listeners. The error says which setting to change. Close or Run must be
+// called on what it returns.
+func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &App{config: c, now: o.Now, logger: o.Logger, token: newToken()}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if a.lock, err = openData(c.Data); err != nil {
+		return nil, err
+	}
+	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{}); err != nil {
+		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
+	}
+	keys, err := accounts.LoadOrCreateKeys(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.wire(ctx, keys, o); err != nil {
+		return nil, err
+	}
+	if a.public, err = listen("listen", c.Listen); err != nil {
+		return nil, err
+	}
+	a.admin, err = listen("admin_listen", c.AdminListen)
+	return a, err
+}
+
+func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
+	c := a.config
+	places, err := openPlaces(c)
+	if err != nil {
+		return err
+	}
+	blocks, err := cached.NewBlocks(ctx, memory.NewBlocks(), a.store.Blocks(), a.now())
+	if err != nil {
+		return err
+	}
+	a.guard, err = guard.New(guard.Options{
+		Rules:     c.EffectiveRules(),
+		Windows:   memory.NewWindows(memory.Options{MaxBytes: c.Counters.MaxBytes}),
+		Blocks:    blocks,
+		Sightings: a.store.Sightings(),
+		Journal:   told{a.store.Journal(), o.OnRecords},
+		Log:       a.store.Log(),
+		Places:    places,
+		Alerts:    logAlerts{a.logger},
+		Secret:    keys.CounterSecret(),
+		LoginWait: c.LoginWait,
+		OnError: func(ctx context.Context, doing string, err error) {
+			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	_ = rules.Set{}
+	_ = clientip.Options{}
+	_ = httpguard.Options{}
+	_ = authserver.Options{}
+	return nil
+}
+
+func listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", setting, address, err)
+	}
+	return netutil.LimitListener(l, maxConnections), nil
+}
+
+func databasePath(dir string) string { return filepath.Join(dir, "gatehouse.db") }
+
+func openPlaces(c Config) (gatehouse.Places, error) {
+	_ = geoip.Builtin
+	return nil, nil
+}
+
+func correlationID(ctx context.Context) string {
+	r, _ := httpguard.FromContext(ctx)
+	return r.CorrelationID
+}
+
+// PublicAddr is where people log in.
+func (a *App) PublicAddr() net.Addr { return a.public.Addr() }
+
+// AdminAddr is where health and control answer.
+func (a *App) AdminAddr() net.Addr { return a.admin.Addr() }
+
+// Run serves until ctx ends, lets requests in flight finish, and closes the
+// App. It returns nil when it was asked to end.
+func (a *App) Run(ctx context.Context) error {
+	defer a.Close()
+	remove, err := a.announce()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	group, ctx := errgroup.WithContext(ctx)
+	serve := func(l net.Listener, h http.Handler) {
+		server := httpguard.Server(h, a.logger)
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+			defer cancel()
+			if err := server.Shutdown(grace); err != nil {
+				return errors.Join(fmt.Errorf("requests were cut off at shutdown: %w", err), server.Close())
+			}
+			return nil
+		})
+	}
+	serve(a.public, a.handler)
+	serve(a.admin, a.adminHandler())
+	return group.Wait()
+}
+
+// Close gives back what New opened. It is called by Run.
+func (a *App) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{a.public, a.admin} {
+		if l != nil {
+			l.Close() // closed already, after Run
+		}
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/httpguard"
+)
+
+// The control interface lets the command line act through a running server, so
+// that a block holds, or is gone, the moment the command returns. It answers on
+// the admin listener to whoever can read the file control.json in the data
+// directory, which only the server's user can.
+
+// control is the content of control.json.
+type control struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+func newToken() string { return rand.Text() }
+
+func controlPath(dir string) string { return filepath.Join(dir, "control.json") }
+
+// announce writes control.json and returns what removes it.
+func (a *App) announce() (remove func(), err error) {
+	addr := a.admin.Addr().(*net.TCPAddr).AddrPort()
+	if addr.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+	}
+	text, err := json.Marshal(control{URL: "http://" + addr.String(), Token: a.token})
+	if err != nil {
+		return nil, err
+	}
+	path := controlPath(a.config.Data)
+	// Renamed into place, so that nobody reads half of it.
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return nil, err
+	}
+	return func() { os.Remove(path) }, nil
+}
+
+// blockRequest asks to keep a network out.
+type blockRequest struct {
+	Prefix netip.Prefix  `json:"prefix"`
+	For    time.Duration `json:"for_ns"` // 0: until lifted
+	Reason string        `json:"reason"`
+	By     string        `json:"by"`
+}
+
+func (a *App) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /control/blocks", httpguard.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		var q blockRequest
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&q); err != nil {
+			return httpguard.ProblemDetails{Status: http.StatusBadRequest, Detail: err.Error()}
+		}
+		return respondBlock(w)(placeBlock(r.Context(), a.guard, a.now(), q))
+	}))
+	mux.Handle("DELETE /control/blocks", httpguard.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		prefix, err := netip.ParsePrefix(r.URL.Query().Get("prefix"))
+		if err != nil {
+			return httpguard.ProblemDetails{Status: http.StatusBadRequest, Detail: err.Error()}
+		}
+		return respondBlock(w)(a.guard.UnblockIP(r.Context(), a.now(), prefix, r.URL.Query().Get("by")))
+	}))
+	want := []byte("Bearer " + a.token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusUnauthorized})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// respondBlock answers with a block, or turns the error into a problem.
+func respondBlock(w http.ResponseWriter) func(gatehouse.Block, error) error {
+	return func(b gatehouse.Block, err error) error {
+		switch {
+		case errors.Is(err, gatehouse.ErrNotFound):
+			return httpguard.ProblemDetails{Status: http.StatusNotFound, Detail: "There is no such block."}
+		case err != nil:
+			return httpguard.ProblemDetails{Status: http.StatusServiceUnavailable, Detail: err.Error()}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		return json.NewEncoder(w).Encode(b)
+	}
+}
+
+// errNoServer says that nobody answers at the address in control.json.
+var errNoServer = errors.New("no server answers")
+
+// call asks the server that runs on dir, or returns errNoServer.
+func call(ctx context.Context, dir, method string, query url.Values, body any) (gatehouse.Block, error) {
+	var b gatehouse.Block
+	text, err := os.ReadFile(controlPath(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return b, errNoServer
+	}
+	var c control
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return b, fmt.Errorf("%s: %w", controlPath(dir), err)
+	}
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return b, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+"/control/blocks?"+query.Encode(), bytes.NewReader(payload))
+	if err != nil {
+		return b, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	req.Header.Set("Content-Type", "application/json")
+	client := http.Client{Timeout: 15 * time.Second}
+	resp, err := client.Do(req)
+	var refused *net.OpError
+	if errors.As(err, &refused) && refused.Op == "dial" {
+		return b, errNoServer
+	}
+	if err != nil {
+		return b, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return b, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return b, json.Unmarshal(answer, &b)
+	case http.StatusNotFound:
+		return b, gatehouse.ErrNotFound
+	case http.StatusUnauthorized:
+		// A file left by a server that was killed, and its port taken since.
+		return b, errNoServer
+	}
+	return b, fmt.Errorf("the server answered %s: %s", resp.Status, strings.TrimSpace(string(answer)))
+}

@@ -1,0 +1,3 @@
+// Package app reads the configuration and wires Gatehouse together. It is the
+// only place that knows every driver.
+package app

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/store/memory"
+	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
+)
+
+// Operator acts on the data directory of a server, running or not, for the
+// command line. What it reads is what has been acknowledged so far; what it
+// changes holds at once. It is safe for concurrent use.
+type Operator struct {
+	dir   string
+	store *sqlstore.Store
+}
+
+// Operate opens an existing data directory. Close what it returns.
+func Operate(ctx context.Context, dir string) (*Operator, error) {
+	if _, err := os.Stat(databasePath(dir)); err != nil {
+		return nil, fmt.Errorf("there are no records in %s: %w", dir, err)
+	}
+	store, err := sqlstore.OpenSQLite(ctx, databasePath(dir), sqlstore.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open the records in %s: %w", dir, err)
+	}
+	return &Operator{dir: dir, store: store}, nil
+}
+
+// Close gives back what Operate opened.
+func (o *Operator) Close() error { return o.store.Close() }
+
+// Store is the record store, to read from.
+func (o *Operator) Store() *sqlstore.Store { return o.store }
+
+// Block keeps a network out for so long; 0 means until it is lifted.
+func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Duration, reason, by string) (gatehouse.Block, error) {
+	q := blockRequest{Prefix: prefix, For: d, Reason: reason, By: by}
+	b, err := call(ctx, o.dir, http.MethodPost, nil, q)
+	if !errors.Is(err, errNoServer) {
+		return b, err
+	}
+	return alone(o, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
+		return placeBlock(ctx, g, now, q)
+	})
+}
+
+// Unblock lifts the block of a network, or returns gatehouse.ErrNotFound.
+func (o *Operator) Unblock(ctx context.Context, prefix netip.Prefix, by string) (gatehouse.Block, error) {
+	query := url.Values{"prefix": {prefix.String()}, "by": {by}}
+	b, err := call(ctx, o.dir, http.MethodDelete, query, nil)
+	if !errors.Is(err, errNoServer) {
+		return b, err
+	}
+	return alone(o, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
+		return g.UnblockIP(ctx, now, prefix, by)
+	})
+}
+
+// alone acts on the records without a server, and keeps one from starting
+// meanwhile.
+func alone(o *Operator, act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+	lock, err := lockData(o.dir)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	defer lock.Close()
+	g, err := guard.New(guard.Options{
+		Windows:   memory.NewWindows(memory.WindowsOptions{}),
+		Blocks:    o.store.Blocks(),
+		Sightings: o.store.Sightings(),
+		Journal:   o.store.Journal(),
+	})
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	return act(g, time.Now())
+}
+
+func placeBlock(ctx context.Context, g *guard.Guard, now time.Time, q blockRequest) (gatehouse.Block, error) {
+	b := gatehouse.Block{Prefix: q.Prefix, Reason: q.Reason, By: q.By, Created: now}
+	if q.For != 0 {
+		b.Until = now.Add(q.For)
+	}
+	return g.BlockIP(ctx, b)
+}

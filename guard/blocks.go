@@ -1,0 +1,99 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/clientip"
+	"github.com/fluxstudio/gatehouse/respond"
+)
+
+// BlockIP keeps an address or network out and records ip_address_blocked. Of b
+// the Prefix, Created and Reason are required; a zero Until holds until it is
+// lifted. Where the prefix is blocked already the later end wins; the block in
+// force is returned.
+func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
+	if err := validate(b); err != nil {
+		return gatehouse.Block{}, err
+	}
+	if b.ID == "" {
+		b.ID = gatehouse.NewID(b.Created)
+	}
+	if b.By == "" {
+		b.By = respond.System
+	}
+	b.Reason = gatehouse.CleanText(b.Reason, gatehouse.MaxText)
+	b.By = gatehouse.CleanText(b.By, gatehouse.MaxText)
+	got, err := g.blocks.Place(ctx, b)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	return got, g.recordBlock(ctx, gatehouse.IPAddressBlocked, got, b.Created)
+}
+
+func validate(b gatehouse.Block) error {
+	switch {
+	case !b.Prefix.IsValid():
+		return errors.New("guard: a block needs an address or a network")
+	case b.Prefix.Bits() == 0:
+		return fmt.Errorf("guard: a block of %s would keep everybody out", b.Prefix)
+	case b.Created.IsZero():
+		return errors.New("guard: a block needs the time of its creation")
+	case !b.Until.IsZero() && !b.Until.After(b.Created):
+		return errors.New("guard: a block must end after it begins")
+	}
+	return nil
+}
+
+// UnblockIP lifts the block of exactly this prefix, records that by did it, and
+// gives the account whose failed logins led to it its attempts back. It returns
+// gatehouse.ErrNotFound when there is no such block.
+func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix, by string) (gatehouse.Block, error) {
+	b, err := g.blocks.Lift(ctx, prefix, at)
+	if err != nil {
+		return b, err
+	}
+	if b.Account != "" {
+		key := g.keys.failedLogins(b.Account, b.Prefix.Addr())
+		if err := g.windows.Forget(ctx, key); err != nil {
+			g.onError(ctx, "reset failed logins", err)
+		}
+	}
+	b.By = gatehouse.CleanText(by, gatehouse.MaxText)
+	return b, g.recordBlock(ctx, gatehouse.IPAddressUnblocked, b, at)
+}
+
+func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehouse.Block, at time.Time) error {
+	e := gatehouse.Event{Kind: kind, Time: at, Reason: b.Reason}
+	e.IP = b.Prefix.Addr()
+	e.Account = b.Account
+	r := newRecord(e)
+	r.Block = &b
+	return g.write(ctx, []gatehouse.Record{r})
+}
+
+// IsIPBlocked returns the block that keeps ip out at the instant at, if one
+// does.
+func (g *Guard) IsIPBlocked(ctx context.Context, at time.Time, ip netip.Addr) (gatehouse.Block, bool, error) {
+	return g.blocks.Blocked(ctx, ip.Unmap().WithZone(""), at)
+}
+
+// CountingPrefix is the network by which an address is counted and blocked:
+// the address itself for IPv4, its /64 for IPv6.
+func CountingPrefix(ip netip.Addr) netip.Prefix { return clientip.CountingPrefix(ip) }
+
+// UserStats counts the findings about a user over the last days before at, by
+// type and severity.
+func (g *Guard) UserStats(ctx context.Context, at time.Time, user string, days int) ([]gatehouse.FindingCount, error) {
+	if g.log == nil {
+		return nil, errors.New("guard: Options.Log is needed for statistics")
+	}
+	if days < 1 {
+		return nil, fmt.Errorf("guard: statistics over %d days: use 1 or more", days)
+	}
+	return g.log.CountFindings(ctx, user, at.AddDate(0, 0, -days))
+}

@@ -1,0 +1,35 @@
+package guard
+
+import (
+	"context"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// severities of events; those not listed are Info.
+var severities = map[gatehouse.Kind]gatehouse.Severity{
+	gatehouse.TokenReused:           gatehouse.High,
+	gatehouse.LoginRefused:          gatehouse.Warning,
+	gatehouse.SignupRefused:         gatehouse.Warning,
+	gatehouse.TokenRefreshRefused:   gatehouse.Warning,
+	gatehouse.PasswordChangeRefused: gatehouse.Warning,
+	gatehouse.RequestRefused:        gatehouse.Warning,
+}
+
+func newRecord(e gatehouse.Event) gatehouse.Record {
+	return gatehouse.Record{ID: gatehouse.NewID(e.Time), Event: e, Severity: severities[e.Kind]}
+}
+
+// write makes records durable and then gives the alerts that they ask for.
+func (g *Guard) write(ctx context.Context, records []gatehouse.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if err := g.journal.Append(ctx, records...); err != nil {
+		return err
+	}
+	if err := g.responder.Alert(ctx, records); err != nil {
+		g.onError(ctx, "alert", err)
+	}
+	return nil
+}
