@@ -15,8 +15,15 @@ func (s routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mux.ServeHTTP(w, r)
 		return
 	}
-	own := unmatched{header: w.Header(), status: http.StatusNotFound}
+	own := unmatched{header: http.Header{}}
 	h.ServeHTTP(&own, r)
+	if own.status != http.StatusNotFound && own.status != http.StatusMethodNotAllowed {
+		s.mux.ServeHTTP(w, r) // a redirect to a cleaner path
+		return
+	}
+	if allow := own.header["Allow"]; allow != nil {
+		w.Header()["Allow"] = allow
+	}
 	Problem(w, r, ProblemDetails{Status: own.status})
 }
 
