@@ -1,0 +1,38 @@
+# Everything that a developer or CI runs. "make test" needs Go and, for the race
+# detector, a C compiler, which it installs with Debian's package manager when
+# it is missing.
+
+GO ?= go
+FUZZTIME ?= 5s
+export CGO_ENABLED ?= 0
+
+.PHONY: help build test lint unit fuzz e2e bench tools geoip-refresh demo
+
+help: ## Show the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+build: ## Build the binary into bin/
+	$(GO) build -trimpath -o bin/gatehouse ./cmd/gatehouse
+
+test: tools lint unit fuzz ## Everything that the gate runs
+
+tools:
+	@./scripts/install-test-tools
+
+lint: ## Format, vet, staticcheck
+	./scripts/lint
+
+unit: ## All tests with the race detector, the end-to-end tests included
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+fuzz: ## A short fuzz of every parser of hostile input
+	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
+
+bench: ## Our counters beside others', in one run, with the ratios
+	cd bench && $(GO) run .
+
+geoip-refresh: ## Replace the country data by the newest release
+	./geoip/data/refresh.sh
+
+demo: ## See every rule fire
+	$(GO) run ./cmd/gatehouse demo
