@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
@@ -46,38 +47,17 @@ func allowing() *admitter {
 	return &admitter{decision: gatehouse.Decision{Verdict: gatehouse.Allow}}
 }
 
-// proxies trusts the peers it lists and believes the last address that they
-// forward.
-type proxies []netip.Addr
-
-func (p proxies) peer(r *http.Request) netip.Addr {
-	return netip.MustParseAddrPort(r.RemoteAddr).Addr()
-}
-
-func (p proxies) Trusted(r *http.Request) bool {
-	for _, a := range p {
-		if a == p.peer(r) {
-			return true
-		}
-	}
-	return false
-}
-
-func (p proxies) FromRequest(r *http.Request) netip.Addr {
-	if a, err := netip.ParseAddr(r.Header.Get("X-Forwarded-For")); err == nil && p.Trusted(r) {
-		return a
-	}
-	return p.peer(r)
-}
-
 const proxy = "198.51.100.1:443"
-
-var behindProxy = proxies{netip.MustParseAddr("198.51.100.1")}
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// options are those of a server behind proxy.
 func options() httpguard.Options {
-	return httpguard.Options{Clients: behindProxy, Now: func() time.Time { return noon }, Logger: quiet()}
+	finder, err := clientip.New(clientip.Options{Trusted: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	if err != nil {
+		panic(err)
+	}
+	return httpguard.Options{Clients: finder, Now: func() time.Time { return noon }, Logger: quiet()}
 }
 
 func serve(h http.Handler, r *http.Request) *http.Response {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/clientip"
 )
 
 // DefaultMaxBody is how many bytes of a request's body are read by default.
@@ -28,20 +28,11 @@ type Admitter interface {
 	Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision
 }
 
-// Clients tells where requests come from, through trusted proxies.
-// *clientip.Resolver is one. It is called concurrently.
-type Clients interface {
-	// FromRequest returns the client's address, unmapped and without zone.
-	FromRequest(r *http.Request) netip.Addr
-	// Trusted reports whether the peer of the connection is a trusted proxy.
-	Trusted(r *http.Request) bool
-}
-
 // Options change how requests are guarded. The zero value is useful.
 type Options struct {
 	// Clients tells the client's address and which proxies are trusted.
 	// Default: the connection's address, and no proxy is trusted.
-	Clients Clients
+	Clients *clientip.Finder
 	// Mux names the endpoint of a request by the pattern that it matches there,
 	// or Unmatched. Default: the handler given to Wrap, if it is a ServeMux or
 	// made by Routes.
@@ -81,7 +72,7 @@ type Middleware struct {
 // request go on: detection is switched off, the rest works.
 func New(g Admitter, o Options) *Middleware {
 	if o.Clients == nil {
-		o.Clients = direct{}
+		o.Clients, _ = clientip.New(clientip.Options{}) // no options, no error
 	}
 	if o.Endpoint == nil && o.Mux != nil {
 		o.Endpoint = patternOf(o.Mux)

@@ -2,9 +2,9 @@ package httpguard
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -125,21 +125,8 @@ func wellFormed(id string) bool {
 // newCorrelationID returns 128 random bits in hexadecimal.
 func newCorrelationID() string {
 	var id [16]byte
-	randomBits(&id)
+	rand.Read(id[:]) // never fails (crypto/rand)
 	var text [2 * len(id)]byte
 	hex.Encode(text[:], id[:])
 	return string(text[:])
 }
-
-// direct is Clients without proxies.
-type direct struct{}
-
-func (direct) FromRequest(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return peer.Addr().Unmap().WithZone("")
-}
-
-func (direct) Trusted(*http.Request) bool { return false }

@@ -167,13 +167,6 @@ func TestWithoutProxies(t *testing.T) {
 			t.Errorf("%s: address %v, secure %v", peer, q.Client.IP, q.Secure)
 		}
 	}
-	var q httpguard.Request
-	r := get("/")
-	r.RemoteAddr = "@" // a Unix socket
-	serve(httpguard.New(nil, httpguard.Options{Logger: quiet()}).Wrap(seen(&q)), r)
-	if q.Client.IP.IsValid() {
-		t.Errorf("address %v out of nothing", q.Client.IP)
-	}
 }
 
 func TestContextIsPassedOn(t *testing.T) {
