@@ -124,7 +124,7 @@ func TestPanics(t *testing.T) {
 			panic("the secret is 42")
 		}, false},
 		"an error":               {func(http.ResponseWriter) { panic(errors.New("the secret is 42")) }, false},
-		"a runtime error":        {func(http.ResponseWriter) { strings.Repeat("secret", -1) }, false},
+		"a runtime error":        {func(http.ResponseWriter) { _ = []int{}[len(get("/").Method)-3:][0] }, false},
 		"nil":                    {func(http.ResponseWriter) { panic(nil) }, false},
 		"something uncomparable": {func(http.ResponseWriter) { panic([]string{"secret"}) }, false},
 		"after the header":       {func(w http.ResponseWriter) { w.WriteHeader(200); panic("late") }, true},
