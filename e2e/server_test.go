@@ -1,0 +1,285 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "gatehouse-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "gatehouse")
+	build := exec.Command("go", "build", "-o", binary, "github.com/fluxstudio/gatehouse/cmd/gatehouse")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot build gatehouse:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// server is a running gatehouse.
+type server struct {
+	t      *testing.T
+	dir    string // the data directory
+	config string
+	url    string
+	admin  string
+	cmd    *exec.Cmd
+	stderr lockedBuffer
+	client *http.Client
+}
+
+// lockedBuffer may be read while a process writes to it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// cheapHash keeps the tests from spending their time in Argon2id.
+const cheapHash = "passwords: {memory_kib: 64, iterations: 1, wait: 60s}\nlogin_wait: 60s\n"
+
+// proxied lets the tests say where a request comes from.
+const proxied = "trusted_proxies: [127.0.0.1/32]\n"
+
+// start runs a server with a configuration until the test ends.
+func start(t *testing.T, config string) *server {
+	t.Helper()
+	dir := t.TempDir()
+	s := &server{t: t, dir: filepath.Join(dir, "data"), config: filepath.Join(dir, "gatehouse.yaml")}
+	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 2 * time.Minute}
+	s.run()
+	t.Cleanup(func() {
+		s.stop(syscall.SIGTERM)
+		if t.Failed() {
+			t.Logf("the server said:\n%s", s.stderr.String())
+		}
+	})
+	return s
+}
+
+// run starts the process and waits until it says where it listens.
+func (s *server) run() {
+	s.t.Helper()
+	s.cmd = exec.Command(binary, "serve", "--config", s.config, "--data", s.dir,
+		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	s.cmd.Stderr = &s.stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.url, s.admin = "", ""
+	lines := bufio.NewScanner(out)
+	for (s.url == "" || s.admin == "") && lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		for i, f := range fields {
+			base, path, _ := strings.Cut(strings.TrimPrefix(f, "http://"), "/")
+			switch {
+			case i == 0 || !strings.HasPrefix(f, "http://"):
+			case path == "healthz":
+				s.admin = "http://" + base
+			default:
+				s.url = "http://" + base
+			}
+		}
+	}
+	if s.url == "" || s.admin == "" {
+		s.cmd.Wait()
+		s.t.Fatalf("the server did not say where it listens: %s", s.stderr.String())
+	}
+	go io.Copy(io.Discard, out)
+}
+
+// stop ends the process with a signal and waits for it.
+func (s *server) stop(sig syscall.Signal) {
+	if s.cmd.ProcessState == nil {
+		s.cmd.Process.Signal(sig)
+		s.cmd.Wait()
+		s.client.CloseIdleConnections()
+	}
+}
+
+// call is a request as a client would make it.
+type call struct {
+	method, path string
+	body         any
+	from         string // client address, through the trusted proxy
+	agent        string // default: a browser
+	bearer       string
+	header       http.Header
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+func (s *server) do(c call) answer {
+	s.t.Helper()
+	a, err := s.try(context.Background(), c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+func (s *server) try(ctx context.Context, c call) (answer, error) {
+	var body io.Reader
+	if c.body != nil {
+		text, err := json.Marshal(c.body)
+		if err != nil {
+			return answer{}, err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, s.url+c.path, body)
+	if err != nil {
+		return answer{}, err
+	}
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.from != "" {
+		req.Header.Set("X-Forwarded-For", c.from)
+	}
+	if c.agent == "" {
+		c.agent = browser
+	}
+	req.Header.Set("User-Agent", c.agent)
+	if c.bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+c.bearer)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(text)}, err
+}
+
+const password = "correct horse battery staple"
+
+func credentials(email, password string) map[string]string {
+	return map[string]string{"email": email, "password": password}
+}
+
+// signup makes an account from an address of its own.
+func (s *server) signup(email string) {
+	s.t.Helper()
+	a := s.do(call{method: "POST", path: "/api/auth/signup", from: "203.0.113.250",
+		body: map[string]string{"email": email, "password": password, "name": "Sample"}})
+	if a.status != http.StatusCreated {
+		s.t.Fatalf("signup of %s: %d %s", email, a.status, a.body)
+	}
+}
+
+func (s *server) login(email, password, from string) answer {
+	s.t.Helper()
+	return s.do(loginCall(email, password, from))
+}
+
+func loginCall(email, password, from string) call {
+	return call{method: "POST", path: "/api/auth/login", from: from, body: credentials(email, password)}
+}
+
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
+
+func (a answer) tokens(t *testing.T) tokens {
+	t.Helper()
+	var k tokens
+	if err := json.Unmarshal([]byte(a.body), &k); err != nil || a.status != http.StatusOK || k.Access == "" {
+		t.Fatalf("no tokens in %d %s", a.status, a.body)
+	}
+	return k
+}
+
+// command runs the binary beside the server.
+func (s *server) command(args ...string) (out string, code int) {
+	s.t.Helper()
+	cmd := exec.Command(binary, append(args, "--data", s.dir)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	if cmd.ProcessState.ExitCode() != 0 {
+		return stdout.String() + stderr.String(), cmd.ProcessState.ExitCode()
+	}
+	return stdout.String(), 0
+}
+
+// log returns the records that "gatehouse log" selects, newest first.
+func (s *server) log(args ...string) []gatehouse.Record {
+	s.t.Helper()
+	out, code := s.command(append([]string{"log", "--json", "--limit", "0"}, args...)...)
+	if code != 0 {
+		s.t.Fatalf("gatehouse log: exit %d: %s", code, out)
+	}
+	var records []gatehouse.Record
+	decoder := json.NewDecoder(strings.NewReader(out))
+	for decoder.More() {
+		var r gatehouse.Record
+		if err := decoder.Decode(&r); err != nil {
+			s.t.Fatal(err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+func (s *server) count(kind gatehouse.Kind, args ...string) int {
+	s.t.Helper()
+	return len(s.log(append([]string{"--type", string(kind)}, args...)...))
+}
