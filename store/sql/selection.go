@@ -1,0 +1,143 @@
+package sql
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// position is a place in the log, which is read from the newest to the oldest.
+type position struct{ time, seq int64 }
+
+// selection is a query of the log as SQL. It walks one index backwards, or
+// several side by side, each of which yields its records in order of time; so a
+// page costs what it yields, however long the log is. Only a network of
+// addresses is an index range in which the page has to be looked for.
+//
+// What does not choose the index only filters. It is written so that no planner
+// takes it for a reason to use another one.
+type selection struct {
+	prefix netip.Prefix
+	size   int // of a page
+	args   []any
+	legs   []string // conditions, each of which walks an index
+	filter string
+}
+
+func newSelection(q gatehouse.Query) *selection {
+	s := &selection{size: 256}
+	if q.Prefix.IsValid() {
+		s.prefix = cleanPrefix(q.Prefix)
+	}
+	if !q.Since.IsZero() {
+		s.filter = " AND time >= " + s.arg(micros(q.Since))
+	}
+
+	// The first of these that is given walks; the others filter.
+	if q.Correlation != "" {
+		s.legs = []string{"correlation_id = " + s.arg(q.Correlation)}
+	}
+	if q.User != "" {
+		user := s.arg(q.User)
+		if s.legs == nil {
+			s.legs = []string{
+				"user_id = " + user,
+				"account = " + user + " AND (user_id IS NULL OR user_id <> " + user + ")",
+			}
+		} else {
+			s.filter += " AND (user_id || '' = " + user + " OR account || '' = " + user + ")"
+		}
+	}
+	if s.prefix.IsValid() {
+		s.network()
+	}
+	if len(q.Kinds) > 0 {
+		s.kinds(q.Kinds)
+	}
+	if s.legs == nil {
+		s.legs = []string{"time IS NOT NULL"}
+	}
+	return s
+}
+
+// network selects addresses. A wide network holds much of the log, which is
+// then walked by time.
+func (s *selection) network() {
+	lo, hi := bounds(s.prefix)
+	wide := s.prefix.Bits() < 32
+	if s.prefix.Addr().Is4() {
+		wide = s.prefix.Bits() < 16
+	}
+	switch {
+	case s.legs != nil || wide:
+		s.filter += " AND NOT (ip < " + s.arg(lo) + " OR ip > " + s.arg(hi) + ")"
+	case s.prefix.IsSingleIP():
+		s.legs = []string{"ip = " + s.arg(lo)}
+	default:
+		s.legs = []string{"ip >= " + s.arg(lo) + " AND ip <= " + s.arg(hi)}
+		s.size = 1024 // as each page searches the whole range
+	}
+}
+
+func (s *selection) kinds(kinds []gatehouse.Kind) {
+	seen := map[gatehouse.Kind]bool{}
+	var args []string
+	for _, k := range kinds {
+		if !seen[k] {
+			seen[k] = true
+			args = append(args, s.arg(string(k)))
+		}
+	}
+	if s.legs != nil {
+		s.filter += " AND kind || '' IN (" + strings.Join(args, ", ") + ")"
+		return
+	}
+	for _, arg := range args {
+		s.legs = append(s.legs, "kind = "+arg)
+	}
+}
+
+func (s *selection) arg(v any) string {
+	s.args = append(s.args, v)
+	return fmt.Sprintf("$%d", len(s.args))
+}
+
+// page returns the statement that reads the records after from.
+func (s *selection) page(from position) (string, []any) {
+	n := len(s.args)
+	args := append(s.args[:n:n], from.time, from.seq, s.size)
+	var b strings.Builder
+	b.WriteString("SELECT seq, " + columns + " FROM (")
+	for i, leg := range s.legs {
+		if i > 0 {
+			b.WriteString(" UNION ALL ")
+		}
+		fmt.Fprintf(&b, "SELECT at, nr FROM (SELECT time AS at, seq AS nr FROM security_log WHERE %s%s"+
+			" AND time <= $%d AND (time < $%d OR seq < $%d) ORDER BY time DESC, seq DESC LIMIT $%d) AS leg%d",
+			leg, s.filter, n+1, n+1, n+2, n+3, i)
+	}
+	fmt.Fprintf(&b, " ORDER BY at DESC, nr DESC LIMIT $%d) AS page JOIN security_log ON seq = nr ORDER BY at DESC, nr DESC", n+3)
+	return b.String(), args
+}
+
+// covers reports whether an address that the statement let through is in the
+// network asked for. IPv6 networks that hold ::ffff:0:0/96 let IPv4 through.
+func (s *selection) covers(ip netip.Addr) bool {
+	return !s.prefix.IsValid() || s.prefix.Contains(ip)
+}
+
+// bounds returns the first and the last address of p as they are stored.
+func bounds(p netip.Prefix) (lo, hi []byte) {
+	first := p.Addr().As16()
+	last := first
+	bits := p.Bits()
+	if p.Addr().Is4() {
+		bits += 96
+	}
+	for i := bits; i < 128; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	return first[:], last[:]
+}

@@ -1,0 +1,120 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+)
+
+const sessionColumns = "id, user_id, device_id, client, created, last_used, expires, ended, end_reason"
+
+// CreateSession adds ss with its first refresh token, which expires with it, or
+// returns accounts.ErrPasswordChanged.
+func (s *Store) CreateSession(ctx context.Context, ss accounts.Session, first accounts.TokenHash, passwordHash string) error {
+	client, err := clientText(&ss.Client)
+	if err != nil {
+		return err
+	}
+	_, err = change(ctx, s, func(ctx context.Context, h *handle) (none struct{}, err error) {
+		u, err := userByID(ctx, h, ss.User)
+		if err != nil {
+			return none, err
+		}
+		if u.PasswordHash != passwordHash {
+			return none, accounts.ErrPasswordChanged
+		}
+		if _, err := h.exec(ctx, "INSERT INTO sessions ("+sessionColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			ss.ID, ss.User, ss.Client.Device.ID, client, micros(ss.Created), micros(ss.LastUsed), micros(ss.Expires),
+			nullMicros(ss.Ended), ss.EndReason); err != nil {
+			return none, err
+		}
+		return none, addToken(ctx, h, first, ss.ID, ss.Expires)
+	})
+	return err
+}
+
+// Session returns a session, ended or not.
+func (s *Store) Session(ctx context.Context, id string) (accounts.Session, error) {
+	return look(ctx, s, func(ctx context.Context, h *handle) (accounts.Session, error) {
+		return sessionByID(ctx, h, id)
+	})
+}
+
+func sessionByID(ctx context.Context, h *handle, id string) (accounts.Session, error) {
+	return one(ctx, h, scanSession, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1", id)
+}
+
+// Sessions returns a user's live sessions, the last used first.
+func (s *Store) Sessions(ctx context.Context, user string, at time.Time) ([]accounts.Session, error) {
+	return look(ctx, s, func(ctx context.Context, h *handle) ([]accounts.Session, error) {
+		return all(ctx, h, scanSession, "SELECT "+sessionColumns+` FROM sessions
+			WHERE user_id = $1 AND ended IS NULL AND expires > $2 ORDER BY last_used DESC, id`, user, micros(at))
+	})
+}
+
+// EndSessions ends the live sessions that f selects and returns how many. A
+// filter without a user is an error.
+func (s *Store) EndSessions(ctx context.Context, f accounts.SessionFilter, at time.Time, reason string) (int, error) {
+	if f.User == "" {
+		return 0, errors.New("sql: a session filter without a user")
+	}
+	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+		return endSessions(ctx, h, f, at, reason)
+	})
+}
+
+func endSessions(ctx context.Context, h *handle, f accounts.SessionFilter, at time.Time, reason string) (int, error) {
+	return h.exec(ctx, `UPDATE sessions SET ended = $2, end_reason = $3
+		WHERE user_id = $1 AND ended IS NULL AND expires > $2
+		AND ($4 = '' OR id = $4) AND ($5 = '' OR device_id = $5) AND id <> $6`,
+		f.User, micros(at), reason, f.Session, f.Device, f.Except)
+}
+
+// DeleteExpired removes at most limit sessions that ended or expired before the
+// given instant, with their tokens, and returns how many.
+func (s *Store) DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error) {
+	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+		return h.exec(ctx, `DELETE FROM sessions WHERE id IN
+			(SELECT id FROM sessions WHERE expires < $1 OR ended < $1 LIMIT $2)`, micros(before), max(limit, 0))
+	})
+}
+
+func addToken(ctx context.Context, h *handle, hash accounts.TokenHash, session string, expires time.Time) error {
+	_, err := h.exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, expires) VALUES ($1, $2, $3)",
+		hash[:], session, micros(expires))
+	return err
+}
+
+// clientText cleans c and returns it as it is kept.
+func clientText(c *gatehouse.Client) (string, error) {
+	*c = cleanClient(*c)
+	b, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("sql: client: %w", err)
+	}
+	return string(b), nil
+}
+
+func scanSession(read scan) (s accounts.Session, err error) {
+	var (
+		device, client         string
+		created, used, expires int64
+		ended                  stdsql.NullInt64
+	)
+	err = read(&s.ID, &s.User, &device, &client, &created, &used, &expires, &ended, &s.EndReason)
+	if err != nil {
+		return s, err
+	}
+	s.Created, s.LastUsed, s.Expires = fromMicros(created), fromMicros(used), fromMicros(expires)
+	s.Ended = fromNullMicros(ended)
+	if err := json.Unmarshal([]byte(client), &s.Client); err != nil {
+		return s, fmt.Errorf("session %s: %w", s.ID, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,133 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// beginWriting takes SQLite's one write lock at once, so that what an operation
+// reads cannot change before it writes.
+const beginWriting = "BEGIN IMMEDIATE"
+
+// OpenSQLite opens the database file at path, which it creates if there is none
+// (mode 0600; its directory must exist), and brings its schema up to date. Only
+// the owner may read the file afterwards. The error says what is wrong with the
+// file: errors.Is finds fs.ErrNotExist (no directory), fs.ErrPermission,
+// ErrNewerSchema, ErrForeign.
+func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	path, err := createFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, path, o, migrate)
+}
+
+// AttachSQLite opens a database file that exists already, for a process beside
+// the one that serves. Its queries see every record that the other process has
+// acknowledged, and each process may write. It neither creates the file nor
+// changes its schema; errors.Is finds fs.ErrNotExist, ErrNewerSchema,
+// ErrOlderSchema, ErrForeign.
+func AttachSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sql: open database: %w", err)
+	}
+	return open(ctx, path, o, checkSchema)
+}
+
+func open(ctx context.Context, path string, o Options, prepare func(context.Context, *stdsql.DB) error) (*Store, error) {
+	o = o.withDefaults()
+	writes, err := stdsql.Open("sqlite", dsn(path, o, "journal_mode(WAL)", "synchronous(FULL)",
+		"wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
+	if err != nil {
+		return nil, fmt.Errorf("sql: open %s: %w", path, err)
+	}
+	writes.SetMaxOpenConns(1)
+	if err := errors.Join(checkWAL(ctx, writes), prepare(ctx, writes)); err != nil {
+		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), writes.Close())
+	}
+	reads, err := stdsql.Open("sqlite", dsn(path, o, "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), writes.Close())
+	}
+	reads.SetMaxOpenConns(o.Readers)
+	reads.SetMaxIdleConns(o.Readers)
+	return newStore(reads, writes, o), nil
+}
+
+// createFile makes sure that the file exists and is its owner's alone. SQLite
+// gives the files that it puts beside it the same mode.
+func createFile(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("sql: create database: %w", err)
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("sql: create database %s: its directory is missing: %w", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("sql: create database: %w", err)
+	}
+	defer f.Close()
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(file, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("sql: create database: %w", err)
+		}
+	}
+	// The name of a new file is on the disk once its directory is.
+	d, err := os.Open(dir)
+	if err != nil {
+		return "", fmt.Errorf("sql: create database %s: %w", path, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return "", fmt.Errorf("sql: create database %s: %w", path, err)
+	}
+	return path, nil
+}
+
+func dsn(path string, o Options, pragmas ...string) string {
+	pragmas = append(pragmas, "foreign_keys(1)", fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds()))
+	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
+}
+
+// checkWAL reports a file system that cannot share memory between processes;
+// SQLite then silently keeps another journal.
+func checkWAL(ctx context.Context, db *stdsql.DB) error {
+	var mode string
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return fmt.Errorf("not a database that can be used: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the file system has no write-ahead log for SQLite (journal mode is %q)", mode)
+	}
+	return nil
+}
+
+// dialect is how the migrations speak to this database.
+const dialect = goose.DialectSQLite3
+
+// tableCount tells an empty database from somebody else's.
+const tableCount = "SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_master WHERE type = 'table'"
+
+// discard closes a connection for good, instead of returning it to its pool.
+func discard(conn *stdsql.Conn) {
+	conn.Raw(func(any) error { return driver.ErrBadConn })
+	conn.Close()
+}

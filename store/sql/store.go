@@ -1,0 +1,95 @@
+package sql
+
+import (
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// Options tunes a Store. The zero value is good for a login server.
+type Options struct {
+	// Queue is how many writes may wait for their transaction; a further one
+	// waits for room, as long as its context allows. Default 1024.
+	Queue int
+	// Batch is how many waiting writes share one transaction at most. Default
+	// 512.
+	Batch int
+	// Readers is how many queries may run at the same time. Default 4.
+	Readers int
+	// BusyTimeout is how long to wait for another process that writes to the
+	// same database. Default 5 s.
+	BusyTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	set := func(n *int, otherwise int) {
+		if *n <= 0 {
+			*n = otherwise
+		}
+	}
+	set(&o.Queue, 1024)
+	set(&o.Batch, 512)
+	set(&o.Readers, 4)
+	if o.BusyTimeout <= 0 {
+		o.BusyTimeout = 5 * time.Second
+	}
+	return o
+}
+
+// ErrClosed is the error of a store that has been closed. It wraps
+// gatehouse.ErrUnavailable.
+var ErrClosed = fmt.Errorf("%w: closed", gatehouse.ErrUnavailable)
+
+// Store keeps records in a database. It is safe for concurrent use.
+type Store struct {
+	reads  *stdsql.DB
+	reader *handle
+	writes *stdsql.DB
+	writer *writer
+
+	mu     sync.Mutex // guards closed, and inFlight.Add against Wait
+	closed bool
+	flying sync.WaitGroup
+}
+
+func newStore(reads, writes *stdsql.DB, o Options) *Store {
+	return &Store{
+		reads:  reads,
+		reader: newHandle(reads),
+		writes: writes,
+		writer: startWriter(writes, o.Queue, o.Batch),
+	}
+}
+
+// Close waits for the calls in flight and closes the database. Calls made
+// later return ErrClosed. Closing twice does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.flying.Wait()
+	s.writer.stop()
+	return errors.Join(s.reader.close(), s.reads.Close(), s.writes.Close())
+}
+
+// enter registers a call, so that Close waits for it. When it returns nil,
+// leave must follow.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("sql: %w", ErrClosed)
+	}
+	s.flying.Add(1)
+	return nil
+}
+
+func (s *Store) leave() { s.flying.Done() }

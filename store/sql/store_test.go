@@ -1,0 +1,33 @@
+package sql_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/store/sql"
+	"github.com/fluxstudio/gatehouse/store/storetest"
+)
+
+func open(t testing.TB) *sql.Store { return openAt(t, filepath.Join(t.TempDir(), "gatehouse.db")) }
+
+func openAt(t testing.TB, path string) *sql.Store {
+	t.Helper()
+	s, err := sql.OpenSQLite(t.Context(), path, sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+func TestJournal(t *testing.T) {
+	storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) {
+		s := open(t)
+		return s, s
+	})
+}
