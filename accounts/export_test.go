@@ -1,0 +1,9 @@
+package accounts
+
+import "context"
+
+// Enter takes a turn of the hasher, as a password that is being hashed has it.
+func (h *Hasher) Enter(ctx context.Context) error { return h.enter(ctx) }
+
+// Leave gives the turn back.
+func (h *Hasher) Leave() { h.turns.Release(1) }

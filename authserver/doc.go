@@ -1,0 +1,53 @@
+// Package authserver is the login server of package accounts over HTTP, guarded
+// by package guard. It must run behind the middleware of package httpguard, which
+// tells who asks and keeps blocked addresses out.
+//
+//	POST   /api/auth/signup        {"email","password","name"}             201 {"id","email","name","created"}
+//	POST   /api/auth/login         {"email","password"}                    200 tokens
+//	POST   /api/auth/refresh       {"refresh_token"}                       200 tokens
+//	POST   /api/auth/logout                                       bearer   204
+//	POST   /api/auth/logout-all                                   bearer   204
+//	GET    /api/auth/me                                           bearer   200 {"id","email","name","created"}
+//	POST   /api/auth/password      {"current_password","new_password"}
+//	                                                              bearer   204
+//	GET    /api/auth/devices                                      bearer   200 {"devices":[...]}
+//	DELETE /api/auth/devices/{id}                                 bearer   204
+//
+// Tokens are {"access_token","refresh_token","token_type":"Bearer","expires_in"}.
+// A device is {"id","name","ip","country","city","last_used","created","current"}.
+//
+// Everything else is a problem document (RFC 9457): 400 for a body that is not
+// what is asked for, 401 for wrong credentials or no valid token, 403 for a wrong
+// current password (the caller is signed in, and 401 would tell clients to
+// refresh the token and try again) and for requests that another site makes a
+// browser send, 404, 405, 409 for a taken address, 413, 415, 422 for an address,
+// name or password that may not be chosen, 429 and 503 with Retry-After. Answers
+// are never to be cached.
+//
+// # Bodies
+//
+// A body is one JSON object of at most 16 KiB, sent as application/json. Fields
+// are matched exactly, and must be strings; a field that comes twice is refused,
+// since two readers could disagree about it. Fields that are not known are
+// ignored, so that a client may be newer than the server.
+//
+// # What is not told
+//
+// In each state (wrong password, limited, blocked) the answer for an account that
+// exists is the answer for one that does not, to the byte and with the same work
+// behind it; only the correlation ID differs. While an address is limited or
+// blocked, nobody looks at the password. All refresh tokens that are not good
+// get the same answer.
+//
+// Signup does tell: a taken address is 409. Hiding it takes mail to be confirmed,
+// which this server does not send; pretending success would hide nothing from
+// somebody who then tries to log in. The rapid-signup rule bounds how many
+// addresses can be tried.
+//
+// # Other sites
+//
+// Credentials are a JSON body or a bearer token, which no other site can make a
+// browser send. The one cookie only says which device this is. Even so,
+// cross-origin requests are refused (http.CrossOriginProtection), but for
+// Options.TrustedOrigins.
+package authserver

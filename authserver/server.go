@@ -1,0 +1,128 @@
+package authserver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/httpguard"
+)
+
+// Options are the parts of a Server.
+type Options struct {
+	Guard    *guard.Guard      // required
+	Accounts *accounts.Service // required
+	// Places tells where sessions are, for the list of devices. Default: nowhere
+	// known.
+	Places gatehouse.Places
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// TrustedOrigins are the other sites whose pages may use this server, like
+	// "https://app.example.com". Default: none.
+	TrustedOrigins []string
+}
+
+// Server answers the requests of the package comment. It is safe for concurrent
+// use.
+type Server struct {
+	guard    *guard.Guard
+	accounts *accounts.Service
+	places   gatehouse.Places
+	now      func() time.Time
+	origins  *http.CrossOriginProtection
+}
+
+// New returns a Server, or an error that names the option that is missing or
+// malformed.
+func New(o Options) (*Server, error) {
+	if o.Guard == nil || o.Accounts == nil {
+		return nil, errors.New("authserver: Options.Guard and Options.Accounts are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{guard: o.Guard, accounts: o.Accounts, places: o.Places, now: o.Now, origins: http.NewCrossOriginProtection()}
+	for _, origin := range o.TrustedOrigins {
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("authserver: trusted origin %q: %w", origin, err)
+		}
+	}
+	return s, nil
+}
+
+// The paths of requests that have a kind of refusal of their own.
+const (
+	signupPath   = "/api/auth/signup"
+	loginPath    = "/api/auth/login"
+	refreshPath  = "/api/auth/refresh"
+	passwordPath = "/api/auth/password"
+)
+
+// Register adds the routes to mux.
+func (s *Server) Register(mux *http.ServeMux) {
+	routes := map[string]httpguard.HandlerFunc{
+		"POST " + signupPath:            s.signup,
+		"POST " + loginPath:             s.login,
+		"POST " + refreshPath:           s.refresh,
+		"POST /api/auth/logout":         s.signedIn(s.logout),
+		"POST /api/auth/logout-all":     s.signedIn(s.logoutAll),
+		"GET /api/auth/me":              s.signedIn(s.me),
+		"POST " + passwordPath:          s.signedIn(s.changePassword),
+		"GET /api/auth/devices":         s.signedIn(s.devices),
+		"DELETE /api/auth/devices/{id}": s.signedIn(s.endDevice),
+	}
+	for pattern, handler := range routes {
+		mux.Handle(pattern, s.sameSite(handler))
+	}
+}
+
+// Handler returns a handler of the routes alone, for httpguard's Wrap.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	s.Register(mux)
+	return httpguard.Routes(mux)
+}
+
+// Refusal tells as which kind of event a request is recorded if it is refused
+// before it gets here; see httpguard.Options.
+func Refusal(r *http.Request) gatehouse.Kind {
+	if r.Method == http.MethodPost {
+		switch r.URL.Path {
+		case signupPath:
+			return gatehouse.SignupRefused
+		case loginPath:
+			return gatehouse.LoginRefused
+		case refreshPath:
+			return gatehouse.TokenRefreshRefused
+		case passwordPath:
+			return gatehouse.PasswordChangeRefused
+		}
+	}
+	return gatehouse.RequestRefused
+}
+
+// sameSite refuses what a page of another site makes a browser send.
+func (s *Server) sameSite(next httpguard.HandlerFunc) httpguard.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if s.origins.Check(r) != nil {
+			return httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "Requests from pages of other sites are not allowed."}
+		}
+		return next(w, r)
+	}
+}
+
+// request returns what the middleware found out, and where the client is.
+func (s *Server) request(r *http.Request) (httpguard.Request, error) {
+	q, ok := httpguard.FromContext(r.Context())
+	if !ok {
+		return q, errors.New("authserver: not behind httpguard")
+	}
+	if s.places != nil {
+		q.Client.Place = s.places.Place(q.Client.IP)
+	}
+	return q, nil
+}
