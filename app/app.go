@@ -103,7 +103,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	blocks, err := cached.NewBlocks(ctx, memory.NewBlocks(), a.store.Blocks(), a.now())
+	blocks, err := cached.NewBlocks(ctx, memory.NewBlocks(), a.store, a.now())
 	if err != nil {
 		return err
 	}
@@ -111,9 +111,9 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 		Rules:     c.EffectiveRules(),
 		Windows:   memory.NewWindows(memory.Options{MaxBytes: c.Counters.MaxBytes}),
 		Blocks:    blocks,
-		Sightings: a.store.Sightings(),
-		Journal:   told{a.store.Journal(), o.OnRecords},
-		Log:       a.store.Log(),
+		Sightings: a.store,
+		Journal:   told{a.store, o.OnRecords},
+		Log:       a.store,
 		Places:    places,
 		Alerts:    logAlerts{a.logger},
 		Secret:    keys.CounterSecret(),

@@ -29,7 +29,7 @@ func Operate(ctx context.Context, dir string) (*Operator, error) {
 	if _, err := os.Stat(databasePath(dir)); err != nil {
 		return nil, fmt.Errorf("there are no records in %s: %w", dir, err)
 	}
-	store, err := sqlstore.OpenSQLite(ctx, databasePath(dir), sqlstore.Options{})
+	store, err := sqlstore.AttachSQLite(ctx, databasePath(dir), sqlstore.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("open the records in %s: %w", dir, err)
 	}
@@ -75,10 +75,10 @@ func alone(o *Operator, act func(*guard.Guard, time.Time) (gatehouse.Block, erro
 	}
 	defer lock.Close()
 	g, err := guard.New(guard.Options{
-		Windows:   memory.NewWindows(memory.WindowsOptions{}),
-		Blocks:    o.store.Blocks(),
-		Sightings: o.store.Sightings(),
-		Journal:   o.store.Journal(),
+		Windows:   memory.NewWindows(memory.Options{}),
+		Blocks:    o.store,
+		Sightings: o.store,
+		Journal:   o.store,
 	})
 	if err != nil {
 		return gatehouse.Block{}, err

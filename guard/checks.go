@@ -8,7 +8,6 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/canonical"
 	"github.com/fluxstudio/gatehouse/rules"
-	"github.com/fluxstudio/gatehouse/travel"
 )
 
 // CheckFailedLogin counts a failed login of account, in any spelling, from ip
@@ -156,7 +155,7 @@ func (g *Guard) CheckAccountTakeover(sightings []gatehouse.Sighting) []gatehouse
 	if last == nil {
 		return nil
 	}
-	way := travel.Between(*last, now, g.travel)
+	way := g.travel.Between(*last, now)
 	newCountry = newCountry && way.CountryChanged
 	if !way.Impossible && !newCountry {
 		return nil

@@ -31,7 +31,7 @@ func (cmd *blocksListCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	defer o.Close()
-	held, err := o.Store().Blocks().List(ctx, time.Now())
+	held, err := o.Store().List(ctx, time.Now())
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (cmd *logCmd) Run(ctx context.Context, c console) error {
 		encoder := json.NewEncoder(c.out)
 		print = func(r gatehouse.Record) error { return encoder.Encode(r) }
 	}
-	for r, err := range o.Store().Log().Query(ctx, q) {
+	for r, err := range o.Store().Query(ctx, q) {
 		if err != nil {
 			return err
 		}

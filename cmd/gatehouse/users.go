@@ -34,7 +34,7 @@ func (cmd *usersCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	defer o.Close()
-	users, err := o.Store().Accounts().Users(ctx, "", cmd.Limit)
+	users, err := o.Store().Users(ctx, "", cmd.Limit)
 	if err != nil {
 		return err
 	}
