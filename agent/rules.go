@@ -1,0 +1,76 @@
+package agent
+
+import (
+	_ "embed" // for the lists
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The lists. Each line has four fields between tabs: the category; "all" for a
+// text that gives a machine away wherever it stands, or "tool" for one that
+// could be a word in a browser's agent and so counts only outside of those; the
+// text in lower case, after "^" only at the beginning and before "$" only at the
+// end; the name.
+var (
+	//go:embed data/tools.tsv
+	toolList string
+	//go:embed data/crawlers.tsv
+	crawlerList string
+)
+
+// category orders the categories by what is told when several match.
+type category uint8
+
+const (
+	crawler category = iota
+	script
+	headless
+	scanner
+)
+
+var categoryNames = [...]string{Crawler, Script, Headless, Scanner}
+
+func (c category) String() string { return categoryNames[c] }
+
+// rule is one line of a list.
+type rule struct {
+	text, name string
+	category   category
+	start, end bool // only there
+	tool       bool // not in a browser's agent
+}
+
+// builtin returns the rules of both lists. It panics if one has a bad line,
+// which any test of this package shows.
+func builtin() []rule {
+	var rules []rule
+	for _, list := range []string{toolList, crawlerList} {
+		for line := range strings.Lines(list) {
+			if line[0] == '#' {
+				continue
+			}
+			r, err := parseRule(strings.TrimSuffix(line, "\n"))
+			if err != nil {
+				panic(err)
+			}
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+func parseRule(line string) (rule, error) {
+	f := strings.Split(line, "\t")
+	if len(f) != 4 || f[3] == "" || f[1] != "all" && f[1] != "tool" {
+		return rule{}, fmt.Errorf("agent: bad line %q", line)
+	}
+	c := slices.Index(categoryNames[:], f[0])
+	r := rule{name: f[3], category: category(max(c, 0)), tool: f[1] == "tool"}
+	r.text, r.start = strings.CutPrefix(f[2], "^")
+	r.text, r.end = strings.CutSuffix(r.text, "$")
+	if c < 0 || len(r.text) < minText || strings.ToLower(r.text) != r.text {
+		return rule{}, fmt.Errorf("agent: bad line %q", line)
+	}
+	return r, nil
+}
