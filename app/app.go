@@ -21,13 +21,12 @@ import (
 	"github.com/fluxstudio/gatehouse/geoip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
-	"github.com/fluxstudio/gatehouse/rules"
 	"github.com/fluxstudio/gatehouse/store/cached"
 	"github.com/fluxstudio/gatehouse/store/memory"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
-// What New does not take from the configuration.
+// Options are what New does not take from the configuration.
 type Options struct {
 	// Now is the clock of the login server. Default: time.Now.
 	Now func() time.Time
@@ -48,15 +47,14 @@ const shutdownGrace = 10 * time.Second
 
 // App is a login server that is ready to run.
 type App struct {
-	config   Config
-	now      func() time.Time
-	logger   *slog.Logger
-	lock     *os.File
-	store    *sqlstore.Store
-	guard    *guard.Guard
-	accounts *accounts.Service
-	handler  http.Handler
-	token    string // of the control interface
+	config  Config
+	now     func() time.Time
+	logger  *slog.Logger
+	lock    *os.File
+	store   *sqlstore.Store
+	guard   *guard.Guard
+	handler http.Handler
+	token   string // of the control interface
 
 	public, admin net.Listener
 }
@@ -97,9 +95,10 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	return a, err
 }
 
+// wire builds the engine and the login server from their parts.
 func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	c := a.config
-	places, err := openPlaces(c)
+	places, err := openPlaces(c.GeoIP)
 	if err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 		Log:       a.store,
 		Places:    places,
 		Alerts:    logAlerts{a.logger},
-		Secret:    keys.CounterSecret(),
+		Secret:    keys.Derive("counters"),
 		LoginWait: c.LoginWait,
 		OnError: func(ctx context.Context, doing string, err error) {
 			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
@@ -125,11 +124,72 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	_ = rules.Set{}
-	_ = clientip.Options{}
-	_ = httpguard.Options{}
-	_ = authserver.Options{}
+	hasher, err := accounts.NewHasher(accounts.HasherOptions{
+		Params:   accounts.Argon2{Memory: c.Passwords.MemoryKiB, Time: c.Passwords.Iterations, Threads: c.Passwords.Parallelism},
+		Parallel: c.Passwords.Concurrency,
+		Wait:     c.Passwords.Wait,
+	})
+	if err != nil {
+		return err
+	}
+	service, err := accounts.New(accounts.Options{
+		Store:        a.store,
+		Hasher:       hasher,
+		Policy:       accounts.Policy{MinLength: c.Passwords.MinLength},
+		Keys:         keys,
+		Now:          a.now,
+		AccessTTL:    c.Tokens.AccessTTL,
+		RefreshTTL:   c.Tokens.RefreshTTL,
+		RefreshGrace: c.Tokens.RefreshGrace,
+	})
+	if err != nil {
+		return err
+	}
+	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.now})
+	if err != nil {
+		return err
+	}
+	return a.guardRoutes(login)
+}
+
+// guardRoutes puts the middleware in front of the login server.
+func (a *App) guardRoutes(login *authserver.Server) error {
+	trusted, err := clientip.ParsePrefixes(a.config.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	clients, err := clientip.New(clientip.Options{Trusted: trusted, Header: a.config.ClientIPHeader})
+	if err != nil {
+		return fmt.Errorf("client_ip_header: %w", err)
+	}
+	a.handler = httpguard.New(a.guard, httpguard.Options{
+		Clients: clients,
+		Refusal: authserver.Refusal,
+		Now:     a.now,
+		Logger:  a.logger,
+	}).Wrap(login.Handler())
 	return nil
+}
+
+// openPlaces asks the operator's own networks first, then the database file
+// that was named, then the data built in.
+func openPlaces(c GeoIPConfig) (gatehouse.Places, error) {
+	var sources []gatehouse.Places
+	if len(c.Networks) > 0 {
+		networks, err := geoip.NewNetworks(c.Table())
+		if err != nil {
+			return nil, fmt.Errorf("geoip.networks: %w", err)
+		}
+		sources = append(sources, networks)
+	}
+	if c.Database != "" {
+		db, err := geoip.Open(c.Database)
+		if err != nil {
+			return nil, fmt.Errorf("geoip.database: %w", err)
+		}
+		sources = append(sources, db)
+	}
+	return geoip.Chain(append(sources, geoip.Builtin())...), nil
 }
 
 func listen(setting, address string) (net.Listener, error) {
@@ -141,11 +201,6 @@ func listen(setting, address string) (net.Listener, error) {
 }
 
 func databasePath(dir string) string { return filepath.Join(dir, "gatehouse.db") }
-
-func openPlaces(c Config) (gatehouse.Places, error) {
-	_ = geoip.Builtin
-	return nil, nil
-}
 
 func correlationID(ctx context.Context) string {
 	r, _ := httpguard.FromContext(ctx)

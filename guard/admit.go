@@ -88,7 +88,8 @@ func (g *Guard) blocked(ctx context.Context, ip netip.Addr, at time.Time) gateho
 		if b.Until.IsZero() {
 			retry = 24 * time.Hour // for good, but a header needs a number
 		}
-		return gatehouse.Decision{Verdict: gatehouse.Blocked, RetryAfter: retry, Block: &b}
+		held := b // a copy, so that only a block that is found escapes to the heap
+		return gatehouse.Decision{Verdict: gatehouse.Blocked, RetryAfter: retry, Block: &held}
 	}
 	return allow
 }

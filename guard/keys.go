@@ -32,84 +32,62 @@ func newKeyer(secret []byte) keyer {
 	return keyer{binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:16])}
 }
 
-// keyParts is a name being put together. Names of ordinary length fit without
-// allocating.
-type keyParts struct {
-	buf [192]byte
-	b   []byte
-}
+// name is a buffer in which a counter's name is put together. Ordinary ones fit
+// without allocating.
+type name [192]byte
 
-func (p *keyParts) start(space byte) { p.b = append(p.buf[:0], space) }
-
-func (p *keyParts) text(s string) {
-	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(len(s)))
-	p.b = append(p.b, s...)
-}
-
-// address adds the network by which an address is counted.
-func (p *keyParts) address(ip netip.Addr) {
-	prefix := clientip.CountingPrefix(ip)
-	a := prefix.Addr().As16()
-	p.b = append(p.b, byte(prefix.Bits()))
-	p.b = append(p.b, a[:]...)
-}
-
-func (k keyer) sum(p *keyParts) gatehouse.Key {
-	h0, h1 := siphash.Hash128(k.k0, k.k1, p.b)
+func (k keyer) sum(b []byte) gatehouse.Key {
+	h0, h1 := siphash.Hash128(k.k0, k.k1, b)
 	var key gatehouse.Key
 	binary.LittleEndian.PutUint64(key[:8], h0)
 	binary.LittleEndian.PutUint64(key[8:], h1)
 	return key
 }
 
+func appendText(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+}
+
+// appendAddress adds the network by which an address is counted.
+func appendAddress(b []byte, ip netip.Addr) []byte {
+	prefix := clientip.CountingPrefix(ip)
+	a := prefix.Addr().As16()
+	return append(append(b, byte(prefix.Bits())), a[:]...)
+}
+
 func (k keyer) failedLogins(account string, ip netip.Addr) gatehouse.Key {
-	var p keyParts
-	p.start(spaceFailedLogins)
-	p.address(ip)
-	p.text(account)
-	return k.sum(&p)
+	var n name
+	return k.sum(appendText(appendAddress(append(n[:0], spaceFailedLogins), ip), account))
 }
 
 func (k keyer) refreshes(user, token string) gatehouse.Key {
-	var p keyParts
-	p.start(spaceRefreshes)
-	p.text(user)
-	p.text(token)
-	return k.sum(&p)
+	var n name
+	return k.sum(appendText(appendText(append(n[:0], spaceRefreshes), user), token))
 }
 
 func (k keyer) requests(ip netip.Addr, endpoint string) gatehouse.Key {
-	var p keyParts
-	p.start(spaceRequests)
-	p.address(ip)
-	p.text(endpoint)
-	return k.sum(&p)
+	var n name
+	return k.sum(appendText(appendAddress(append(n[:0], spaceRequests), ip), endpoint))
 }
 
 func (k keyer) signups(ip netip.Addr) gatehouse.Key {
-	var p keyParts
-	p.start(spaceSignups)
-	p.address(ip)
-	return k.sum(&p)
+	var n name
+	return k.sum(appendAddress(append(n[:0], spaceSignups), ip))
 }
 
 // ongoing names an attack that may go on: what a rule fired on, besides time.
 func (k keyer) ongoing(rule string, parts ...string) gatehouse.Key {
-	var p keyParts
-	p.start(spaceOngoing)
-	p.text(rule)
+	var n name
+	b := appendText(append(n[:0], spaceOngoing), rule)
 	for _, s := range parts {
-		p.text(s)
+		b = appendText(b, s)
 	}
-	return k.sum(&p)
+	return k.sum(b)
 }
 
 // device stands in for a device ID where none is given: one user agent of one
 // user is one device.
 func (k keyer) device(user, userAgent string) gatehouse.Key {
-	var p keyParts
-	p.start(spaceDevice)
-	p.text(user)
-	p.text(userAgent)
-	return k.sum(&p)
+	var n name
+	return k.sum(appendText(appendText(append(n[:0], spaceDevice), user), userAgent))
 }
