@@ -116,7 +116,7 @@ func decodeRule(v strictyaml.Value, r *Rule) {
 			if text, _, ok := f.Text(allowed); ok {
 				s, err := gatehouse.ParseSeverity(text)
 				if err != nil {
-					f.Errorf("unknown severity%s; %s", strictyaml.DidYouMean(text, gatehouse.Severities()), allowed)
+					f.Errorf("unknown severity %q%s %s", strictyaml.Shown(text), strictyaml.DidYouMean(text, gatehouse.Severities()), allowed)
 				} else {
 					r.Severity = s
 				}
@@ -187,7 +187,7 @@ func decodeResponse(response string, at, value strictyaml.Value, r *Rule, to *Re
 			to.BlockIP = d
 		}
 	case !slices.Contains(allowed, response):
-		at.Errorf("unknown response %q%s; use %s", gatehouse.CleanText(response, 60), strictyaml.DidYouMean(response, responseNames), oneOf(allowed))
+		at.Errorf("unknown response %q%s use %s", strictyaml.Shown(response), strictyaml.DidYouMean(response, responseNames), oneOf(allowed))
 	case value.Present():
 		value.Errorf("%s takes no value: write %s alone", response, response)
 	case response == respondAlert:

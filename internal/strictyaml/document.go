@@ -22,6 +22,10 @@ import (
 // MaxSize is how many bytes a document may have.
 const MaxSize = 1 << 20
 
+// MaxTokens is how many words and signs a document may have: the parser takes
+// time that grows with their square, half a second for so many.
+const MaxTokens = 30_000
+
 // The parser works recursively, so what makes it go deeper is bounded first.
 const (
 	maxFlowDepth  = 32  // brackets in brackets
@@ -69,6 +73,9 @@ func Parse(name string, data []byte) (*Document, error) {
 		return nil, d.at(line, column, "byte %#02x is not allowed: use UTF-8 text without control characters", data[i])
 	}
 	tokens := lexer.Tokenize(string(data))
+	if len(tokens) > MaxTokens {
+		return nil, d.atToken(tokens[MaxTokens], "too long: at most %d words and signs are read", MaxTokens)
+	}
 	if err := d.checkDepth(tokens); err != nil {
 		return nil, err
 	}
@@ -128,7 +135,7 @@ func (d *Document) atToken(t *token.Token, format string, args ...any) *Error {
 func (d *Document) syntaxError(err error) error {
 	var syntax *yaml.SyntaxError
 	if !errors.As(err, &syntax) {
-		return d.at(1, 1, "not YAML: %s", shown(err.Error()))
+		return d.at(1, 1, "not YAML: %s", Shown(err.Error()))
 	}
 	reason := syntax.Message
 	if strings.Contains(reason, `'\t'`) || strings.Contains(reason, "'\t'") {
@@ -188,8 +195,8 @@ func first(n ast.Node) *token.Token {
 	return n.GetToken()
 }
 
-// shown makes a piece of a document fit to be repeated in an error.
-func shown(s string) string { return gatehouse.CleanText(s, maxShown) }
+// Shown makes a piece of a document fit to be repeated in an error.
+func Shown(s string) string { return gatehouse.CleanText(s, maxShown) }
 
 // ReadAll reads a document from r, and no more than shows that it is too large.
 func ReadAll(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, MaxSize+1)) }

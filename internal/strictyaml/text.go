@@ -18,12 +18,12 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-// DidYouMean returns `: did you mean "x"?` with the one of the names that word
-// is a misspelling of, or nothing.
+// DidYouMean returns `; did you mean "x"?` with the one of the names that word
+// is a misspelling of, or a semicolon alone.
 func DidYouMean(word string, names []string) string {
 	const longest = 64
 	if len(word) > longest {
-		return ""
+		return ";"
 	}
 	word = strings.ReplaceAll(strings.ToLower(word), "-", "_")
 	best, distance := "", len(word)/3+2
@@ -33,9 +33,9 @@ func DidYouMean(word string, names []string) string {
 		}
 	}
 	if best == "" {
-		return ""
+		return ";"
 	}
-	return `: did you mean "` + best + `"?`
+	return `; did you mean "` + best + `"?`
 }
 
 // editDistance counts the bytes to insert, delete or replace (Levenshtein).

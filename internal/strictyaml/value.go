@@ -44,7 +44,7 @@ type Field struct {
 // Unknown reports that the key is none of the allowed ones. kind says what it
 // should have been: "key", "rule".
 func (f Field) Unknown(kind string, allowed []string) {
-	f.report(f.key, "unknown %s%s; allowed: %s", kind, DidYouMean(f.Key, allowed), strings.Join(allowed, ", "))
+	f.report(f.key, "unknown %s%s allowed: %s", kind, DidYouMean(f.Key, allowed), strings.Join(allowed, ", "))
 }
 
 // KeyErrorf reports a mistake at the key.
@@ -69,7 +69,7 @@ func (v Value) Fields(like string) []Field {
 	for _, pair := range pairs {
 		name, ok := pair.Key.(*ast.StringNode)
 		if !ok {
-			v.report(first(pair.Key), "%q is not a key: use plain words; anchors, merge keys and complex keys are not allowed", shown(pair.Key.GetToken().Value))
+			v.report(first(pair.Key), "%q is not a key: use plain words; anchors, merge keys and complex keys are not allowed", Shown(pair.Key.GetToken().Value))
 			continue
 		}
 		f := Field{Key: name.Value, Value: Value{doc: v.doc, node: pair.Value, path: join(v.path, name.Value)}, key: name.GetToken()}
@@ -86,7 +86,7 @@ func (v Value) Fields(like string) []Field {
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`)
 
 func join(path, key string) string {
-	key = shown(key)
+	key = Shown(key)
 	if !plainKey.MatchString(key) {
 		key = strconv.Quote(key)
 	}
@@ -205,9 +205,9 @@ func (v Value) describe() string {
 	case *ast.TagNode:
 		return "a tag"
 	case *ast.StringNode:
-		return strconv.Quote(shown(n.Value))
+		return strconv.Quote(Shown(n.Value))
 	case *ast.LiteralNode:
-		return strconv.Quote(shown(n.Value.Value))
+		return strconv.Quote(Shown(n.Value.Value))
 	}
-	return shown(v.node.GetToken().Value)
+	return Shown(v.node.GetToken().Value)
 }
