@@ -133,6 +133,12 @@ func (h *Hasher) Verifications() uint64 { return h.verified.Load() }
 
 // enter waits for a turn.
 func (h *Hasher) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if h.turns.TryAcquire(1) { // not past those who wait
+		return nil
+	}
 	turn, cancel := context.WithTimeout(ctx, h.wait)
 	defer cancel()
 	if h.turns.Acquire(turn, 1) == nil {

@@ -9,15 +9,29 @@ import (
 	"github.com/fluxstudio/gatehouse/accounts"
 )
 
-// signup adds an account. Bodies that make no sense are not recorded.
+// read decodes the body of a request whose failure is e, and records that if the
+// body is no use.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, e gatehouse.Event, in fields, required ...string) error {
+	err := decode(w, r, in, required...)
+	if err == nil {
+		return nil
+	}
+	e.Time, e.Reason = s.now(), "malformed"
+	if _, err := s.guard.Observe(r.Context(), e); err != nil {
+		return failed(e.User, err)
+	}
+	return err
+}
+
+// signup adds an account.
 func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
 	var email, password, name string
 	in := fields{"email": &email, "password": &password, "name": &name}
-	if err := decode(w, r, in, "email", "password"); err != nil {
-		return err
-	}
 	q, err := s.request(r)
 	if err != nil {
+		return err
+	}
+	if err := s.read(w, r, q.Event(gatehouse.SignupFailed), in, "email", "password"); err != nil {
 		return err
 	}
 	user, err := s.accounts.Signup(r.Context(), email, password, name)
@@ -57,11 +71,11 @@ func tokensOf(g accounts.Grant) tokens {
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	var email, password string
 	in := fields{"email": &email, "password": &password}
-	if err := decode(w, r, in, "email", "password"); err != nil {
-		return err
-	}
 	q, err := s.request(r)
 	if err != nil {
+		return err
+	}
+	if err := s.read(w, r, q.Event(gatehouse.LoginFailed), in, "email", "password"); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -112,11 +126,11 @@ func wrong(err error) string {
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	var token string
 	in := fields{"refresh_token": &token}
-	if err := decode(w, r, in, "refresh_token"); err != nil {
-		return err
-	}
 	q, err := s.request(r)
 	if err != nil {
+		return err
+	}
+	if err := s.read(w, r, q.Event(gatehouse.TokenRefreshFailed), in, "refresh_token"); err != nil {
 		return err
 	}
 	outcome, grant, err := s.accounts.Refresh(r.Context(), token, q.Client)

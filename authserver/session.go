@@ -113,7 +113,7 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request, c call) error {
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, c call) error {
 	var current, next string
 	in := fields{"current_password": &current, "new_password": &next}
-	if err := decode(w, r, in, "current_password", "new_password"); err != nil {
+	if err := s.read(w, r, s.event(c, gatehouse.PasswordChangeFailed), in, "current_password", "new_password"); err != nil {
 		return err
 	}
 	ctx := r.Context()
