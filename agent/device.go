@@ -27,10 +27,10 @@ func DeviceName(userAgent string) string {
 	switch {
 	case name == "" && system == "":
 		return UnknownDevice
-	case name == "" || name == system:
-		return "Browser on " + system
 	case system == "":
 		return name
+	case name == "" || name == system || name == "Win": // as in "Win64"
+		return "Browser on " + system
 	}
 	return name + " on " + system
 }
@@ -46,12 +46,12 @@ var overlooked = [...]struct{ token, name string }{
 	{"GSA/", "Google App"},
 	{"MicroMessenger/", "WeChat"},
 	{"Silk/", "Silk"},
-	{"Electron/", ""}, // the app's own name is another token
+	{"HuaweiBrowser/", "Huawei Browser"},
 }
 
 func browserName(ua *useragent.UserAgent, agent string) string {
 	for _, o := range overlooked {
-		if o.name != "" && strings.Contains(agent, o.token) {
+		if strings.Contains(agent, o.token) {
 			return o.name
 		}
 	}

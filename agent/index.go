@@ -28,7 +28,7 @@ type indexEntry struct {
 	offset     uint8 // of the gram in the rule's text
 }
 
-// newIndex indexes the rules.
+// newIndex indexes rules that are in the order in which they are to be told.
 func newIndex(rules []rule) *index {
 	x := &index{rules: rules}
 	shared := map[uint32]int{}
@@ -68,7 +68,8 @@ func hash[T string | []byte](s T) uint32 {
 // best returns the most telling rule that matches the lower-case text, or nil.
 func (x *index) best(text []byte) *rule {
 	var best *rule
-	browser := -1 // not known yet
+	var found uint16 // its place in the order
+	browser := -1    // not known yet
 	for i := 0; i+gram <= len(text); i++ {
 		h := hash(text[i:])
 		if x.known[h/64]&(1<<(h%64)) == 0 {
@@ -77,7 +78,7 @@ func (x *index) best(text []byte) *rule {
 		for e := x.heads[h]; e != 0; e = x.entries[e-1].next {
 			entry := &x.entries[e-1]
 			r := &x.rules[entry.rule]
-			if !r.at(text, i-int(entry.offset)) || best != nil && !r.before(best) {
+			if !r.at(text, i-int(entry.offset)) || best != nil && entry.rule >= found {
 				continue
 			}
 			if r.tool {
@@ -88,7 +89,7 @@ func (x *index) best(text []byte) *rule {
 					continue
 				}
 			}
-			best = r
+			best, found = r, entry.rule
 		}
 	}
 	return best
@@ -97,13 +98,6 @@ func (x *index) best(text []byte) *rule {
 func (r *rule) at(text []byte, i int) bool {
 	end := i + len(r.text)
 	return i >= 0 && end <= len(text) && (i == 0 || !r.start) && (end == len(text) || !r.end) && string(text[i:end]) == r.text
-}
-
-func (r *rule) before(other *rule) bool {
-	if r.category != other.category {
-		return r.category > other.category
-	}
-	return len(r.text) > len(other.text)
 }
 
 // looksLikeBrowser reports, as 1 or 0, whether an agent is built like that of a

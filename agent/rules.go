@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	_ "embed" // for the lists
 	"fmt"
 	"slices"
@@ -9,9 +10,10 @@ import (
 
 // The lists. Each line has four fields between tabs: the category; "all" for a
 // text that gives a machine away wherever it stands, or "tool" for one that
-// could be a word in a browser's agent and so counts only outside of those; the
-// text in lower case, after "^" only at the beginning and before "$" only at the
-// end; the name.
+// could be a word in a browser's agent and so counts only outside of those, or
+// "else" for one that counts if nothing else of its category does; the text in
+// lower case, after "^" only at the beginning and before "$" only at the end; the
+// name.
 var (
 	//go:embed data/tools.tsv
 	toolList string
@@ -39,9 +41,27 @@ type rule struct {
 	category   category
 	start, end bool // only there
 	tool       bool // not in a browser's agent
+	last       bool // if nothing else
 }
 
-// builtin returns the rules of both lists. It panics if one has a bad line,
+// compare orders rules by what is told when several match: the worse category,
+// the more telling text. Between equals the order of the lists stays.
+func (r rule) compare(other rule) int {
+	return cmp.Or(
+		cmp.Compare(other.category, r.category),
+		cmp.Compare(rank(r.last), rank(other.last)),
+		cmp.Compare(len(other.text), len(r.text)),
+	)
+}
+
+func rank(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
+}
+
+// builtin returns the rules of both lists in the order of compare. It panics if one has a bad line,
 // which any test of this package shows.
 func builtin() []rule {
 	var rules []rule
@@ -57,16 +77,17 @@ func builtin() []rule {
 			rules = append(rules, r)
 		}
 	}
+	slices.SortStableFunc(rules, rule.compare)
 	return rules
 }
 
 func parseRule(line string) (rule, error) {
 	f := strings.Split(line, "\t")
-	if len(f) != 4 || f[3] == "" || f[1] != "all" && f[1] != "tool" {
+	if len(f) != 4 || f[3] == "" || !slices.Contains([]string{"all", "tool", "else"}, f[1]) {
 		return rule{}, fmt.Errorf("agent: bad line %q", line)
 	}
 	c := slices.Index(categoryNames[:], f[0])
-	r := rule{name: f[3], category: category(max(c, 0)), tool: f[1] == "tool"}
+	r := rule{name: f[3], category: category(max(c, 0)), tool: f[1] == "tool", last: f[1] == "else"}
 	r.text, r.start = strings.CutPrefix(f[2], "^")
 	r.text, r.end = strings.CutSuffix(r.text, "$")
 	if c < 0 || len(r.text) < minText || strings.ToLower(r.text) != r.text {
