@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -50,8 +51,7 @@ func AttachSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 
 func open(ctx context.Context, path string, o Options, prepare func(context.Context, *stdsql.DB) error) (*Store, error) {
 	o = o.withDefaults()
-	writes, err := stdsql.Open("sqlite", dsn(path, o, "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
+	writes, err := stdsql.Open("sqlite", dsn(path, o, writePragmas...))
 	if err != nil {
 		return nil, fmt.Errorf("sql: open %s: %w", path, err)
 	}
@@ -102,7 +102,7 @@ func createFile(path string) (string, error) {
 }
 
 func dsn(path string, o Options, pragmas ...string) string {
-	pragmas = append(pragmas, "foreign_keys(1)", fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds()))
+	pragmas = append(slices.Clip(pragmas), "foreign_keys(1)", fmt.Sprintf("busy_timeout(%d)", o.BusyTimeout.Milliseconds()))
 	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
 }
@@ -118,6 +118,16 @@ func checkWAL(ctx context.Context, db *stdsql.DB) error {
 		return fmt.Errorf("the file system has no write-ahead log for SQLite (journal mode is %q)", mode)
 	}
 	return nil
+}
+
+// writePragmas are the settings of the connection that writes.
+var writePragmas = []string{
+	"journal_mode(WAL)",
+	"synchronous(FULL)",            // a commit is on the disk
+	"temp_store(MEMORY)",           // what a savepoint undoes is kept in memory, not in a file
+	"cache_size(-16384)",           // KiB
+	"wal_autocheckpoint(4000)",     // pages
+	"journal_size_limit(67108864)", // what a long read has made of the log is given back
 }
 
 // dialect is how the migrations speak to this database.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/store/sql"
 	"github.com/fluxstudio/gatehouse/store/storetest"
 )
@@ -30,4 +31,16 @@ func TestJournal(t *testing.T) {
 		s := open(t)
 		return s, s
 	})
+}
+
+func TestSightings(t *testing.T) {
+	storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
+}
+
+func TestAccounts(t *testing.T) {
+	storetest.Accounts(t, func(t *testing.T) accounts.Store { return open(t) })
+}
+
+func TestBlocks(t *testing.T) {
+	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
 }
