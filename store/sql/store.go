@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	stdsql "database/sql"
 	"errors"
 	"fmt"
@@ -93,3 +94,10 @@ func (s *Store) enter() error {
 }
 
 func (s *Store) leave() { s.flying.Done() }
+
+// Ping reports whether records can be written: it takes the way of a write
+// without writing anything.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := change(ctx, s, func(context.Context, *handle) (struct{}, error) { return struct{}{}, nil })
+	return err
+}
