@@ -7,3 +7,9 @@ func (h *Hasher) Enter(ctx context.Context) error { return h.enter(ctx) }
 
 // Leave gives the turn back.
 func (h *Hasher) Leave() { h.turns.Release(1) }
+
+// ReparseHash reads a stored hash and writes it again.
+func ReparseHash(s string) (string, error) {
+	h, err := parseHash(s)
+	return h.String(), err
+}

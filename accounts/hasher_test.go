@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -203,4 +204,26 @@ func BenchmarkVerify(b *testing.B) {
 		unknown += time.Since(middle)
 	}
 	b.ReportMetric(float64(unknown)/float64(known), "unknown/known")
+}
+
+// BenchmarkStorm is 64 logins at once, again and again, with the real parameters.
+// peak-MiB is the most memory that the runtime had from the system.
+func BenchmarkStorm(b *testing.B) {
+	h, err := accounts.NewHasher(accounts.HasherOptions{Wait: time.Minute})
+	if err != nil {
+		b.Fatal(err)
+	}
+	peak := uint64(0)
+	var memory runtime.MemStats
+	for b.Loop() {
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() { h.VerifyNobody(b.Context(), "wrong horse") })
+		}
+		wg.Wait()
+		runtime.ReadMemStats(&memory)
+		peak = max(peak, memory.Sys-memory.HeapReleased)
+	}
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+	b.ReportMetric(float64(64*b.N)/b.Elapsed().Seconds(), "logins/s")
 }

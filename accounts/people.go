@@ -82,7 +82,7 @@ func (s *Service) authenticate(ctx context.Context, account, password string) (u
 	match, outdated, err := s.hasher.Verify(ctx, password, u.PasswordHash)
 	switch {
 	case err != nil:
-		return User{}, false, fmt.Errorf("verify password of user %s: %w", u.ID, err)
+		return u, false, fmt.Errorf("verify password of user %s: %w", u.ID, err)
 	case !match:
 		return User{}, false, ErrWrongPassword
 	}
@@ -97,12 +97,16 @@ type Login struct {
 }
 
 // Login is Authenticate and StartSession in one. A hash with outdated parameters
-// is replaced; should that fail, the next login tries again.
+// is replaced; should that fail, the next login tries again. With an error that is
+// about a user, their ID is returned too, for the log.
 func (s *Service) Login(ctx context.Context, l Login) (User, Grant, error) {
+	var u User
 	for range 3 {
-		u, outdated, err := s.authenticate(ctx, l.Account, l.Password)
+		var outdated bool
+		var err error
+		u, outdated, err = s.authenticate(ctx, l.Account, l.Password)
 		if err != nil {
-			return User{}, Grant{}, err
+			return User{ID: u.ID}, Grant{}, err
 		}
 		browser := s.devices.Browser(l.DeviceCookie, l.Client.UserAgent)
 		l.Client.Device = s.devices.Of(u.ID, browser, l.Client.UserAgent)
@@ -113,7 +117,7 @@ func (s *Service) Login(ctx context.Context, l Login) (User, Grant, error) {
 			continue
 		}
 		if err != nil {
-			return User{}, Grant{}, err
+			return User{ID: u.ID}, Grant{}, err
 		}
 		if outdated {
 			s.upgrade(ctx, u, l.Password)
@@ -121,7 +125,7 @@ func (s *Service) Login(ctx context.Context, l Login) (User, Grant, error) {
 		g.DeviceCookie = s.devices.Cookie(browser)
 		return u, g, nil
 	}
-	return User{}, Grant{}, fmt.Errorf("start a session: %w", gatehouse.ErrBusy)
+	return User{ID: u.ID}, Grant{}, fmt.Errorf("start a session: %w", gatehouse.ErrBusy)
 }
 
 func (s *Service) upgrade(ctx context.Context, u User, password string) {

@@ -94,5 +94,8 @@ func parseHash(s string) (hash, error) {
 	if err != nil || err2 != nil || len(h.salt) < 8 || len(h.salt) > 64 || len(h.key) != keyLen || h.params.check() != nil {
 		return hash{}, errHash
 	}
+	if h.String() != s { // leading zeros, line breaks
+		return hash{}, errHash
+	}
 	return h, nil
 }

@@ -2,6 +2,7 @@ package authserver_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/authserver"
 )
 
 // parallel makes n calls at once and counts the statuses.
@@ -260,4 +262,35 @@ func TestBusyHasherIs503(t *testing.T) {
 		t.Errorf("statuses %v", statuses)
 	}
 	s.expect(loginCall("nobody@example.com", "wrong"), http.StatusUnauthorized)
+}
+
+// What nobody foresaw is a plain 500, and the user is told to OnError only.
+func TestUnexpectedErrors(t *testing.T) {
+	s := newSite(t).member()
+	k := s.tokens(loginCall(alice, password))
+	u, err := s.store.UserByAccount(t.Context(), alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.UpgradeHash(t.Context(), u.ID, u.PasswordHash, "damaged"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []call{
+		loginCall(alice, password),
+		{method: "POST", path: "/password", bearer: k.Access, body: object("current_password", password, "new_password", "nine loud magpies")},
+	} {
+		a := s.expect(c, http.StatusInternalServerError)
+		if strings.Contains(a.body, "hash") || strings.Contains(a.body, u.ID) {
+			t.Errorf("the answer tells too much: %s", a.body)
+		}
+	}
+	if len(s.failures) != 2 {
+		t.Fatalf("OnError heard %v, want two errors", s.failures)
+	}
+	for _, err := range s.failures {
+		var f *authserver.Failure
+		if !errors.As(err, &f) || f.User != u.ID || !strings.Contains(err.Error(), "hash") {
+			t.Errorf("OnError heard %v, want a *Failure of %s", err, u.ID)
+		}
+	}
 }

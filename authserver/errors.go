@@ -23,10 +23,11 @@ func (f *Failure) Error() string { return f.Err.Error() }
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// failed adds the user to an error, if there is any.
+// failed adds the user, if one is known, to an error that is not an answer yet.
 func failed(user string, err error) error {
-	if err == nil {
-		return nil
+	var p httpguard.ProblemDetails
+	if err == nil || user == "" || errors.As(err, &p) {
+		return err
 	}
 	return &Failure{User: user, Err: err}
 }

@@ -97,7 +97,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return unauthorized(w, "Wrong e-mail address or password.", "")
 	}
 	if err != nil {
-		return err
+		return failed(user.ID, err)
 	}
 	session := grant.Session
 	subject := gatehouse.Subject{User: user.ID, Account: user.Account, Session: session.ID}

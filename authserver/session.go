@@ -43,17 +43,8 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, call) er
 		if err != nil {
 			return err
 		}
-		return failedUnlessProblem(session.User, next(w, r, call{q, session}))
+		return failed(session.User, next(w, r, call{q, session}))
 	}
-}
-
-// failedUnlessProblem adds the user to an error that is not an answer yet.
-func failedUnlessProblem(user string, err error) error {
-	var p httpguard.ProblemDetails
-	if err == nil || errors.As(err, &p) {
-		return err
-	}
-	return failed(user, err)
 }
 
 // bearer returns the token of the one Authorization header (RFC 6750, section
