@@ -30,7 +30,12 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, path, o, migrate)
+	return open(ctx, path, o, func(ctx context.Context, db *stdsql.DB) error {
+		if err := checkWritable(ctx, db); err != nil {
+			return err
+		}
+		return migrate(ctx, db)
+	})
 }
 
 // AttachSQLite opens a database file that exists already, for a process beside
@@ -56,7 +61,11 @@ func open(ctx context.Context, path string, o Options, prepare func(context.Cont
 		return nil, fmt.Errorf("sql: open %s: %w", path, err)
 	}
 	writes.SetMaxOpenConns(1)
-	if err := errors.Join(checkWAL(ctx, writes), prepare(ctx, writes)); err != nil {
+	err = checkWAL(ctx, writes)
+	if err == nil {
+		err = prepare(ctx, writes)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), writes.Close())
 	}
 	reads, err := stdsql.Open("sqlite", dsn(path, o, "query_only(1)"))
@@ -69,7 +78,9 @@ func open(ctx context.Context, path string, o Options, prepare func(context.Cont
 }
 
 // createFile makes sure that the file exists and is its owner's alone. SQLite
-// gives the files that it puts beside it the same mode.
+// gives the files that it puts beside it the same mode. A file that exists is
+// not opened here: to close it again would end the locks on it that this process
+// may hold through another store.
 func createFile(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -79,26 +90,39 @@ func createFile(path string) (string, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("sql: create database %s: its directory is missing: %w", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("sql: create database: %w", err)
-	}
-	defer f.Close()
-	for _, file := range []string{path, path + "-wal", path + "-shm"} {
-		if err := os.Chmod(file, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			err = errors.Join(f.Close(), syncDir(dir))
+		} else if errors.Is(err, fs.ErrExist) { // another process was quicker
+			err = nil
+		}
+		if err != nil {
 			return "", fmt.Errorf("sql: create database: %w", err)
 		}
 	}
-	// The name of a new file is on the disk once its directory is.
-	d, err := os.Open(dir)
-	if err != nil {
-		return "", fmt.Errorf("sql: create database %s: %w", path, err)
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", path)
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return "", fmt.Errorf("sql: create database %s: %w", path, err)
+	if err != nil {
+		return "", fmt.Errorf("sql: open database: %w", err)
+	}
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(file, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("sql: open database: %w", err)
+		}
 	}
 	return path, nil
+}
+
+// syncDir makes the name of a new file durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func dsn(path string, o Options, pragmas ...string) string {
@@ -118,6 +142,16 @@ func checkWAL(ctx context.Context, db *stdsql.DB) error {
 		return fmt.Errorf("the file system has no write-ahead log for SQLite (journal mode is %q)", mode)
 	}
 	return nil
+}
+
+// checkWritable reports a file that can only be read; SQLite opens one all the
+// same.
+func checkWritable(ctx context.Context, db *stdsql.DB) error {
+	tx, err := db.BeginTx(ctx, nil) // takes the write lock
+	if err != nil {
+		return fmt.Errorf("not writable: %w", err)
+	}
+	return tx.Rollback()
 }
 
 // writePragmas are the settings of the connection that writes.
