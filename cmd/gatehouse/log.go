@@ -13,6 +13,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/app"
 	"github.com/fluxstudio/gatehouse/canonical"
+	"github.com/fluxstudio/gatehouse/internal/strictyaml"
 )
 
 // dataFlag names the data directory of the commands that read or change it.
@@ -46,6 +47,7 @@ func (cmd *logCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		encoder := json.NewEncoder(c.out)
 		print = func(r gatehouse.Record) error { return encoder.Encode(r) }
+		flush = func() error { return nil }
 	}
 	for r, err := range o.Store().Query(ctx, q) {
 		if err != nil {
@@ -122,7 +124,7 @@ func recordTable(c console) (print func(gatehouse.Record) error, flush func() er
 			header = true
 		}
 		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Time.Local().Format(time.DateTime), r.Severity, r.Kind, who(r), address(r), detail(r))
+			r.Time.Local().Format(time.DateTime), c.severity(r.Severity), r.Kind, who(r), address(r), detail(r))
 		return err
 	}
 	flush = func() error {
@@ -157,23 +159,33 @@ func address(r gatehouse.Record) string {
 
 // detail is what is most worth knowing about a record, in a few words.
 func detail(r gatehouse.Record) string {
-	switch f := r.Finding; {
-	case r.Block != nil && r.Kind == gatehouse.IPAddressBlocked:
+	switch {
+	case r.Kind == gatehouse.IPAddressBlocked && r.Block != nil:
 		return fmt.Sprintf("until %s: %s", until(r.Block.Until), gatehouse.CleanText(r.Block.Reason, 60))
 	case r.Block != nil:
 		return "lifted by " + gatehouse.CleanText(r.Block.By, 60)
-	case f == nil && r.Count > 1:
-		return fmt.Sprintf("%s (%d times)", r.Reason, r.Count)
-	case f == nil:
-		return gatehouse.CleanText(or(r.Reason, r.Device.Name), 60)
+	case r.Finding != nil:
+		return times(findingDetail(r.Finding), r.Finding.Count)
+	}
+	return times(gatehouse.CleanText(or(r.Reason, r.Device.Name), 60), r.Count)
+}
+
+func findingDetail(f *gatehouse.Finding) string {
+	switch {
 	case f.Evidence.Travel != nil:
 		t := f.Evidence.Travel
 		return fmt.Sprintf("%s to %s, %s", t.From.Place.Country, t.To.Place.Country, strings.Join(f.Evidence.Signs, ", "))
 	case f.Evidence.Pattern != "":
 		return gatehouse.CleanText(f.Evidence.Pattern, 60)
-	default:
-		return fmt.Sprintf("%d of %d in %s", f.Observed, f.Threshold, f.Window)
 	}
+	return fmt.Sprintf("%d of %d in %s", f.Observed, f.Threshold, strictyaml.FormatDuration(f.Window))
+}
+
+func times(s string, n int) string {
+	if n > 1 {
+		return fmt.Sprintf("%s (%d times)", s, n)
+	}
+	return s
 }
 
 func or(a, b string) string {

@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,12 +21,6 @@ func main() {
 	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr, color: wantsColor()})
 	stop()
 	os.Exit(code)
-}
-
-// console is what the commands talk to.
-type console struct {
-	out, err io.Writer
-	color    bool
 }
 
 // cli is the command line.

@@ -1,0 +1,192 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluxstudio/gatehouse/clientip"
+	"github.com/fluxstudio/gatehouse/internal/strictyaml"
+)
+
+// setting is one line of the configuration: the same name, form and bounds in
+// the file, in the environment and in the reference.
+type setting struct {
+	key     string // as in the file, with dots
+	about   string
+	allowed string // what may be there, for errors: "use ..."
+	plain   bool   // a number or a switch: not to be quoted in the file
+	list    bool   // a list in the file, separated by commas in the environment
+	get     func(*Config) string
+	// set reads text; its error, if not errNotAllowed, says what is wrong.
+	set func(c *Config, text string) error
+}
+
+// errNotAllowed says that a text is not what setting.allowed tells.
+var errNotAllowed = errors.New("not allowed")
+
+// variable returns the name of the setting in the environment.
+func (s setting) variable() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+}
+
+// read sets c from text and returns an error for people.
+func (s setting) read(c *Config, text string) error {
+	err := s.set(c, text)
+	if errors.Is(err, errNotAllowed) {
+		return fmt.Errorf("%q is not allowed: %s", strictyaml.Shown(text), s.allowed)
+	}
+	return err
+}
+
+// settings returns all that are plain values, in the order of the reference.
+func settings() []setting {
+	const hour = time.Hour
+	return []setting{
+		address("listen", "Where people log in.", func(c *Config) *string { return &c.Listen }),
+		address("admin_listen", "Where health and control answer. Keep it private.", func(c *Config) *string { return &c.AdminListen }),
+		path("data", "The data directory: accounts, security log and keys. It is created if need be.", false, func(c *Config) *string { return &c.Data }),
+		proxies(),
+		choice("client_ip_header", "The header in which trusted proxies pass on the client's address.",
+			[]string{clientip.XForwardedFor, "X-Real-IP", clientip.Forwarded}, func(c *Config) *string { return &c.ClientIPHeader }),
+		choice("log.level", "The least level of what the server tells about itself.",
+			[]string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.Log.Level }),
+		choice("log.format", "The form of what the server tells about itself.",
+			[]string{"text", "json"}, func(c *Config) *string { return &c.Log.Format }),
+		toggle("detection.enabled", "Off: no rule counts, blocks or alerts; blocks in force still hold.", func(c *Config) *bool { return &c.Detection.Enabled }),
+		path("rules_file", "A file with rules, read before those under rules:.", true, func(c *Config) *string { return &c.RulesFile }),
+		duration("login_wait", "How long a login waits for others on the same account and address.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.LoginWait }),
+		number("passwords.memory_kib", "Argon2id: memory for one hash, in KiB.", 8*16, 1<<20, func(c *Config) *uint32 { return &c.Passwords.MemoryKiB }),
+		number("passwords.iterations", "Argon2id: passes over the memory.", 1, 64, func(c *Config) *uint32 { return &c.Passwords.Iterations }),
+		number("passwords.parallelism", "Argon2id: lanes.", 1, 16, func(c *Config) *uint8 { return &c.Passwords.Parallelism }),
+		number("passwords.concurrency", "Hashes computed at the same time; 0: as many as there are processors.", 0, 1024, func(c *Config) *int { return &c.Passwords.Concurrency }),
+		duration("passwords.wait", "How long a login waits for its hash before it is answered 503.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.Passwords.Wait }),
+		number("passwords.min_length", "The least length of a new password, in characters.", 8, 64, func(c *Config) *int { return &c.Passwords.MinLength }),
+		duration("tokens.access_ttl", "How long an access token is good.", time.Second, 24*hour, func(c *Config) *time.Duration { return &c.Tokens.AccessTTL }),
+		duration("tokens.refresh_ttl", "How long a session lives after its last use.", time.Minute, 365*24*hour, func(c *Config) *time.Duration { return &c.Tokens.RefreshTTL }),
+		duration("tokens.refresh_grace", "How long after its use a refresh token that comes again gets the same successor.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.Tokens.RefreshGrace }),
+		size("counters.max_bytes", "Memory for counters.", 1<<20, 16<<30, func(c *Config) *int { return &c.Counters.MaxBytes }),
+		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
+	}
+}
+
+func address(key, about string, field func(*Config) *string) setting {
+	return text(key, about, "use host:port, such as 127.0.0.1:8080, or :8080 for every interface", field, func(s string) bool {
+		_, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return false
+		}
+		_, err = strconv.ParseUint(port, 10, 16)
+		return err == nil
+	})
+}
+
+func path(key, about string, optional bool, field func(*Config) *string) setting {
+	return text(key, about, "use the path of a file or directory", field, func(s string) bool {
+		return (s != "" || optional) && !strings.ContainsRune(s, 0)
+	})
+}
+
+func text(key, about, allowed string, field func(*Config) *string, valid func(string) bool) setting {
+	return setting{
+		key: key, about: about, allowed: allowed,
+		get: func(c *Config) string { return *field(c) },
+		set: func(c *Config, s string) error {
+			if !valid(s) {
+				return errNotAllowed
+			}
+			*field(c) = s
+			return nil
+		},
+	}
+}
+
+func choice(key, about string, words []string, field func(*Config) *string) setting {
+	last := len(words) - 1
+	return setting{
+		key: key, about: about, allowed: fmt.Sprintf("use %s or %s", strings.Join(words[:last], ", "), words[last]),
+		get: func(c *Config) string { return *field(c) },
+		set: func(c *Config, s string) error {
+			i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, s) })
+			if i < 0 {
+				return errNotAllowed
+			}
+			*field(c) = words[i]
+			return nil
+		},
+	}
+}
+
+func toggle(key, about string, field func(*Config) *bool) setting {
+	return setting{
+		key: key, about: about, allowed: "use true or false", plain: true,
+		get: func(c *Config) string { return strconv.FormatBool(*field(c)) },
+		set: func(c *Config, s string) error {
+			if s != "true" && s != "false" {
+				return errNotAllowed
+			}
+			*field(c) = s == "true"
+			return nil
+		},
+	}
+}
+
+func number[N int | uint32 | uint8](key, about string, low, high int, field func(*Config) *N) setting {
+	return setting{
+		key: key, about: about, allowed: fmt.Sprintf("use a whole number from %d to %d", low, high), plain: true,
+		get: func(c *Config) string { return fmt.Sprint(*field(c)) },
+		set: func(c *Config, s string) error {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < low || n > high || strconv.Itoa(n) != s {
+				return errNotAllowed
+			}
+			*field(c) = N(n)
+			return nil
+		},
+	}
+}
+
+func duration(key, about string, low, high time.Duration, field func(*Config) *time.Duration) setting {
+	return setting{
+		key: key, about: about,
+		allowed: fmt.Sprintf("use a duration from %s to %s, such as 90s, 5m or 1h30m", strictyaml.FormatDuration(low), strictyaml.FormatDuration(high)),
+		get:     func(c *Config) string { return strictyaml.FormatDuration(*field(c)) },
+		set: func(c *Config, s string) error {
+			d, err := time.ParseDuration(s)
+			if err != nil || d < low || d > high {
+				return errNotAllowed
+			}
+			*field(c) = d
+			return nil
+		},
+	}
+}
+
+func proxies() setting {
+	return setting{
+		key: "trusted_proxies", list: true, allowed: "use addresses and networks of your own proxies, such as 192.0.2.1 or 2001:db8::/32, no bits set beyond the length",
+		about: "The operator's own proxies, whose word on the client's address, protocol and correlation ID is believed.",
+		get:   func(c *Config) string { return strings.Join(c.TrustedProxies, ",") },
+		set: func(c *Config, s string) error {
+			var list []string
+			for one := range strings.SplitSeq(s, ",") {
+				if one = strings.TrimSpace(one); one != "" {
+					list = append(list, one)
+				}
+			}
+			trusted, err := clientip.ParsePrefixes(list)
+			if err == nil {
+				_, err = clientip.New(clientip.Options{Trusted: trusted})
+			}
+			if err != nil {
+				return err
+			}
+			c.TrustedProxies = list
+			return nil
+		},
+	}
+}

@@ -1,0 +1,274 @@
+package app_test
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/app"
+	"github.com/fluxstudio/gatehouse/rules"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected messages in testdata and the table in docs")
+
+func load(t *testing.T, from app.Sources) app.Config {
+	t.Helper()
+	c, err := app.Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestConfigDefaults(t *testing.T) {
+	for name, from := range map[string]app.Sources{
+		"nothing":       {},
+		"an empty file": {File: "testdata/working_empty.yaml", Environ: []string{"HOME=/root", "PATH"}, Flags: func(*app.Config) {}},
+		"Kubernetes":    {Environ: []string{"GATEHOUSE_SERVICE_HOST=10.0.0.1", "GATEHOUSE_PORT=tcp://10.0.0.1:80", "GATEHOUSE_PORT_80_TCP_ADDR=10.0.0.1"}},
+	} {
+		if c := load(t, from); !reflect.DeepEqual(c, app.Default()) {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// full is what testdata/working_full.yaml says.
+func full() app.Config {
+	c := app.Config{
+		Listen: ":8443", AdminListen: "[::1]:9000", Data: "/var/lib/gatehouse",
+		TrustedProxies: []string{"192.0.2.1", "2001:db8::/32"}, ClientIPHeader: "X-Real-IP",
+		LoginWait: 20 * time.Second, RulesFile: "testdata/rules.yaml", Rules: rules.Default(),
+		Log:       app.LogConfig{Level: "debug", Format: "json"},
+		Passwords: app.PasswordsConfig{MemoryKiB: 65536, Iterations: 3, Parallelism: 2, Concurrency: 4, Wait: 10 * time.Second, MinLength: 12},
+		Tokens:    app.TokensConfig{AccessTTL: 5 * time.Minute, RefreshTTL: 168 * time.Hour, RefreshGrace: 5 * time.Second},
+		Counters:  app.CountersConfig{MaxBytes: 1 << 30},
+		GeoIP: app.GeoIPConfig{Database: "/usr/share/city.mmdb", Networks: map[netip.Prefix]app.NetworkPlace{
+			netip.MustParsePrefix("10.1.0.0/16"):     {Country: "DE", City: "Berlin", Lat: 52.52, Lon: 13.4, Located: true},
+			netip.MustParsePrefix("2001:db8:1::/48"): {Country: "NO"},
+			netip.MustParsePrefix("192.0.2.7/32"):    {Country: "US", City: "New: York"},
+		}},
+	}
+	c.Rules.BruteForce.Limit = gatehouse.Limit{Threshold: 4, Window: time.Minute}
+	c.Rules.BotActivity.Enabled = false
+	return c
+}
+
+func TestConfigFile(t *testing.T) {
+	if c := load(t, app.Sources{File: "testdata/working_full.yaml"}); !reflect.DeepEqual(c, full()) {
+		t.Errorf("got  %+v\nwant %+v", c, full())
+	}
+}
+
+// The test of the file is one of every setting only as long as the file has
+// every setting at another value.
+func TestConfigFileIsFull(t *testing.T) {
+	c, d := reflect.ValueOf(full()), reflect.ValueOf(app.Default())
+	var compare func(path string, a, b reflect.Value)
+	compare = func(path string, a, b reflect.Value) {
+		if a.Kind() == reflect.Struct && path != ".Rules" {
+			for i := range a.NumField() {
+				compare(path+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i))
+			}
+		} else if reflect.DeepEqual(a.Interface(), b.Interface()) {
+			t.Errorf("%s is at its default", path)
+		}
+	}
+	compare("", c, d)
+}
+
+func TestConfigPrecedence(t *testing.T) {
+	c := load(t, app.Sources{
+		File: "testdata/working_full.yaml",
+		Environ: []string{
+			"GATEHOUSE_LISTEN=127.0.0.1:1", "GATEHOUSE_ADMIN_LISTEN=127.0.0.1:2", "GATEHOUSE_LOG_LEVEL=warn",
+			"GATEHOUSE_TRUSTED_PROXIES=198.51.100.1, 198.51.100.2,", "GATEHOUSE_DETECTION_ENABLED=true", "GATEHOUSE_RULES_FILE=",
+		},
+		Flags: func(c *app.Config) {
+			if c.Listen != "127.0.0.1:1" {
+				t.Errorf("the flags see %s", c.Listen)
+			}
+			c.AdminListen = "127.0.0.1:3"
+		},
+	})
+	want := full()
+	want.Listen, want.AdminListen, want.Log.Level, want.RulesFile = "127.0.0.1:1", "127.0.0.1:3", "warn", ""
+	want.TrustedProxies = []string{"198.51.100.1", "198.51.100.2"}
+	want.Detection.Enabled = true
+	want.Rules = rules.Default()
+	want.Rules.BruteForce.Limit.Threshold = 4
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+// Every busted_*.yaml has its exact message in a .txt of the same name.
+func TestConfigBusted(t *testing.T) {
+	files, err := filepath.Glob("testdata/busted_*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			c, err := app.Load(app.Sources{File: file})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if !reflect.DeepEqual(c, app.Default()) {
+				t.Error("something was set")
+			}
+			got := strings.ReplaceAll(err.Error(), "testdata/", "") + "\n"
+			golden := strings.TrimSuffix(file, ".yaml") + ".txt"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestConfigErrorsElsewhere(t *testing.T) {
+	tests := map[string]struct {
+		from app.Sources
+		want string
+	}{
+		"a variable":          {app.Sources{Environ: []string{"GATEHOUSE_LOGIN_WAIT=soon"}}, `GATEHOUSE_LOGIN_WAIT: "soon" is not allowed: use a duration from 1s to 1m, such as 90s, 5m or 1h30m`},
+		"a variable's list":   {app.Sources{Environ: []string{"GATEHOUSE_TRUSTED_PROXIES=192.0.2.1,all"}}, `GATEHOUSE_TRUSTED_PROXIES: network 2: "all" is not a network`},
+		"a misspelt variable": {app.Sources{Environ: []string{"GATEHOUSE_LISTN=:80"}}, `GATEHOUSE_LISTN: unknown variable; did you mean GATEHOUSE_LISTEN?`},
+		"hostile":             {app.Sources{Environ: []string{"GATEHOUSE_LISTEN=\x1b[31m\n" + strings.Repeat("x", 1000)}}, `GATEHOUSE_LISTEN: "` + "\ufffd[31m\ufffd" + `xxx`},
+		"a flag":              {app.Sources{Flags: func(c *app.Config) { c.Listen = "x" }}, `command line: listen: "x" is not allowed: use host:port, such as 127.0.0.1:8080`},
+		"two":                 {app.Sources{Environ: []string{"GATEHOUSE_LISTEN=x"}, Flags: func(c *app.Config) { c.Data = "" }}, "command line: data: \"\" is not allowed: use the path of a file or directory"},
+		"variables together":  {app.Sources{Environ: []string{"GATEHOUSE_TOKENS_REFRESH_TTL=5m"}}, "GATEHOUSE_TOKENS_REFRESH_TTL: 5m is shorter than tokens.access_ttl, 15m"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := app.Load(tt.from)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			} else if len(err.Error()) > 500 {
+				t.Errorf("a message of %d bytes", len(err.Error()))
+			}
+		})
+	}
+	for _, from := range []app.Sources{{File: "testdata/none.yaml"}, {Environ: []string{"GATEHOUSE_RULES_FILE=testdata/none.yaml"}}} {
+		if _, err := app.Load(from); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a missing file: %v", err)
+		}
+	}
+}
+
+func TestConfigYAMLRoundTrip(t *testing.T) {
+	odd := full()
+	odd.RulesFile, odd.Data, odd.TrustedProxies = "", "a # b: \"ç\"\t\u2028", nil
+	odd.Counters.MaxBytes = 1<<20 + 1
+	for name, c := range map[string]app.Config{"default": app.Default(), "full": full(), "odd": odd} {
+		t.Run(name, func(t *testing.T) {
+			text, err := c.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := load(t, app.Sources{File: file})
+			c.RulesFile = "" // its rules are in the text
+			if !reflect.DeepEqual(got, c) {
+				t.Errorf("%s\ngot  %+v\nwant %+v", text, got, c)
+			}
+		})
+	}
+}
+
+func TestEffectiveRules(t *testing.T) {
+	c := app.Default()
+	if c.EffectiveRules() != rules.Default() {
+		t.Error("not the rules")
+	}
+	c.Detection.Enabled = false
+	set := c.EffectiveRules()
+	for _, r := range set.All() {
+		if r.Enabled {
+			t.Errorf("%s is enabled", r.Name)
+		}
+	}
+	if !c.Rules.BruteForce.Enabled {
+		t.Error("the configuration was changed")
+	}
+}
+
+func TestSlogLevel(t *testing.T) {
+	for text, want := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError, "": slog.LevelInfo} {
+		if got := (app.LogConfig{Level: text}).SlogLevel(); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestNetworkTable(t *testing.T) {
+	place := full().GeoIP.Table()[netip.MustParsePrefix("10.1.0.0/16")]
+	if place.Country != "DE" || place.City != "Berlin" || !place.Located() || place.Lat != 52.52 || place.Lon != 13.4 {
+		t.Errorf("place %+v", place)
+	}
+	if place := full().GeoIP.Table()[netip.MustParsePrefix("2001:db8:1::/48")]; place.Located() {
+		t.Errorf("located without coordinates: %+v", place)
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if strings.Contains(string(data), "rules_file") {
+			return // it could name anything
+		}
+		file := filepath.Join(dir, "config.yaml")
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := app.Load(app.Sources{File: file})
+		if err != nil {
+			if len(err.Error()) > 20_000 {
+				t.Errorf("a message of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		text, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, err := app.Load(app.Sources{File: file})
+		if err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%s\nreads differently again: %v", text, err)
+		}
+	})
+}
