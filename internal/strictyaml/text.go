@@ -38,6 +38,17 @@ func DidYouMean(word string, names []string) string {
 	return `; did you mean "` + best + `"?`
 }
 
+// Misspelt returns the one of the names that word is at most two letters off,
+// or nothing.
+func Misspelt(word string, names []string) string {
+	for _, name := range names {
+		if len(word) <= 2*len(name) && editDistance(word, name) <= 2 {
+			return name
+		}
+	}
+	return ""
+}
+
 // editDistance counts the bytes to insert, delete or replace (Levenshtein).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -22,6 +22,12 @@ type Value struct {
 // Path returns the way to the value, such as brute_force.respond[1].
 func (v Value) Path() string { return v.path }
 
+// Position returns where the value is, as file:line:column.
+func (v Value) Position() string {
+	e := v.doc.atToken(first(v.node), "")
+	return fmt.Sprintf("%s:%d:%d", e.File, e.Line, e.Column)
+}
+
 // Present reports whether there is anything.
 func (v Value) Present() bool { return v.node != nil }
 
@@ -155,6 +161,21 @@ func (v Value) Int(low, high int) (int, bool) {
 	}
 	n, err := strconv.Atoi(text)
 	if quoted || err != nil || !decimal.MatchString(text) || n < low || n > high {
+		v.Errorf("%s is not allowed: %s", v.describe(), allowed)
+		return 0, false
+	}
+	return n, true
+}
+
+// Float returns a number from low to high, or reports that it is none.
+func (v Value) Float(low, high float64) (float64, bool) {
+	allowed := fmt.Sprintf("use a number from %g to %g", low, high)
+	text, quoted, ok := v.Text(allowed)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if quoted || err != nil || !(n >= low && n <= high) {
 		v.Errorf("%s is not allowed: %s", v.describe(), allowed)
 		return 0, false
 	}
