@@ -1,14 +1,9 @@
 package agent
 
-import (
-	"bytes"
-)
+import "bytes"
 
-// minText is the length in bytes of the shortest text that a rule may have. "^xh/"
-// and its like are as long as that with the space that must follow.
-const minText = 3
-
-// gram is the number of bytes that are hashed.
+// gram is the number of bytes that are hashed, and the length of the shortest
+// text that a rule may have.
 const gram = 3
 
 // index finds all rules whose text occurs in an agent. Of each text one gram is
@@ -33,21 +28,21 @@ func newIndex(rules []rule) *index {
 	x := &index{rules: rules}
 	shared := map[uint32]int{}
 	for i := range len(ordinary) - gram + 1 {
-		shared[hash(ordinary[i:])] += 1000 // every browser would ask
+		shared[hashAt(ordinary, i)] += 1000 // every browser would ask
 	}
 	for _, r := range rules {
 		for i := range len(r.text) - gram + 1 {
-			shared[hash(r.text[i:])]++
+			shared[hashAt(r.text, i)]++
 		}
 	}
 	for n, r := range rules {
 		best := 0
 		for i := range min(len(r.text)-gram+1, 256) {
-			if shared[hash(r.text[i:])] < shared[hash(r.text[best:])] {
+			if shared[hashAt(r.text, i)] < shared[hashAt(r.text, best)] {
 				best = i
 			}
 		}
-		h := hash(r.text[best:])
+		h := hashAt(r.text, best)
 		x.entries = append(x.entries, indexEntry{rule: uint16(n), next: x.heads[h], offset: uint8(best)})
 		x.heads[h] = uint16(len(x.entries))
 		x.known[h/64] |= 1 << (h % 64)
@@ -60,10 +55,12 @@ const ordinary = "mozilla/5.0 (windows nt 10.0; win64; x64) applewebkit/537.36 (
 	"mozilla/5.0 (iphone; cpu iphone os 17_0 like mac os x) version/17.0 mobile/15e148 safari/604.1" +
 	"mozilla/5.0 (macintosh; intel mac os x 10_15_7) mozilla/5.0 (linux; android 10; k) mozilla/5.0 (x11; linux x86_64; rv:109.0) gecko/20100101 firefox/"
 
-func hash[T string | []byte](s T) uint32 {
-	v := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16
-	return v * 0x9e3779b1 >> (32 - hashBits)
+func hash(a, b, c byte) uint32 {
+	return (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1 >> (32 - hashBits)
 }
+
+// hashAt hashes the gram of s that begins at i.
+func hashAt(s string, i int) uint32 { return hash(s[i], s[i+1], s[i+2]) }
 
 // best returns the most telling rule that matches the lower-case text, or nil.
 func (x *index) best(text []byte) *rule {
@@ -71,7 +68,7 @@ func (x *index) best(text []byte) *rule {
 	var found uint16 // its place in the order
 	browser := -1    // not known yet
 	for i := 0; i+gram <= len(text); i++ {
-		h := hash(text[i:])
+		h := hash(text[i], text[i+1], text[i+2])
 		if x.known[h/64]&(1<<(h%64)) == 0 {
 			continue
 		}

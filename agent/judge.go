@@ -41,7 +41,7 @@ func (j *Judge) Judge(userAgent string) Judgement {
 	if r == nil {
 		return Judgement{}
 	}
-	return Judgement{Suspicious: true, Pattern: r.name, Category: r.category.String()}
+	return Judgement{Suspicious: true, Pattern: r.name, Category: categories[r.category]}
 }
 
 // lower puts ASCII letters in lower case and reports whether there is any

@@ -21,24 +21,13 @@ var (
 	crawlerList string
 )
 
-// category orders the categories by what is told when several match.
-type category uint8
-
-const (
-	crawler category = iota
-	script
-	headless
-	scanner
-)
-
-var categoryNames = [...]string{Crawler, Script, Headless, Scanner}
-
-func (c category) String() string { return categoryNames[c] }
+// categories are in rising order of what is told when several match.
+var categories = [...]string{Crawler, Script, Headless, Scanner}
 
 // rule is one line of a list.
 type rule struct {
 	text, name string
-	category   category
+	category   int  // an index of categories
 	start, end bool // only there
 	tool       bool // not in a browser's agent
 	last       bool // if nothing else
@@ -61,8 +50,8 @@ func rank(last bool) int {
 	return 0
 }
 
-// builtin returns the rules of both lists in the order of compare. It panics if one has a bad line,
-// which any test of this package shows.
+// builtin returns the rules of both lists in the order of compare. It panics if
+// one has a bad line, which any test of this package shows.
 func builtin() []rule {
 	var rules []rule
 	for _, list := range []string{toolList, crawlerList} {
@@ -86,11 +75,11 @@ func parseRule(line string) (rule, error) {
 	if len(f) != 4 || f[3] == "" || !slices.Contains([]string{"all", "tool", "else"}, f[1]) {
 		return rule{}, fmt.Errorf("agent: bad line %q", line)
 	}
-	c := slices.Index(categoryNames[:], f[0])
-	r := rule{name: f[3], category: category(max(c, 0)), tool: f[1] == "tool", last: f[1] == "else"}
+	c := slices.Index(categories[:], f[0])
+	r := rule{name: f[3], category: c, tool: f[1] == "tool", last: f[1] == "else"}
 	r.text, r.start = strings.CutPrefix(f[2], "^")
 	r.text, r.end = strings.CutSuffix(r.text, "$")
-	if c < 0 || len(r.text) < minText || strings.ToLower(r.text) != r.text {
+	if c < 0 || len(r.text) < gram || strings.ToLower(r.text) != r.text {
 		return rule{}, fmt.Errorf("agent: bad line %q", line)
 	}
 	return r, nil

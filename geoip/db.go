@@ -50,7 +50,7 @@ func FromBytes(data []byte) (*DB, error) {
 var errFields = errors.New("it has neither countries nor network operators: use a Country, City or ASN database of MaxMind, DB-IP or ip-location-db")
 
 func open(read func() (*maxminddb.Reader, error)) (db *DB, err error) {
-	defer guard(&err)()
+	defer recovered(&err, debug.SetPanicOnFault(true))
 	reader, err := read()
 	if err != nil {
 		return nil, fmt.Errorf("not a usable MMDB file: %w", err)
@@ -63,25 +63,43 @@ func open(read func() (*maxminddb.Reader, error)) (db *DB, err error) {
 	return db, nil
 }
 
-// maxProbe is how many networks are looked at to find out a file's fields. The
-// first ones of a file may be empty ranges.
+// maxProbe is how many networks of each IP version are looked at to find out a
+// file's fields. The first ones of a file may be empty.
 const maxProbe = 1000
 
 // probe finds out which layout the records have and reports whether any can be
-// understood.
+// understood. It asks for one network after the other, and not the reader's
+// Networks, which a hostile tree without records could keep busy for ever.
 func (db *DB) probe() bool {
-	n := 0
-	for result := range db.reader.Networks() {
-		for _, db.flat = range []bool{true, false} {
-			if p, err := db.read(result); err == nil && (p.Known() || p.Network != "") {
-				return true
+	for _, ip := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		for n := 0; n < maxProbe && ip.IsValid(); n++ {
+			result := db.reader.Lookup(ip)
+			if result.Err() != nil {
+				break
 			}
-		}
-		if n++; n == maxProbe || result.Err() != nil {
-			break
+			for _, db.flat = range []bool{true, false} {
+				if p, err := db.read(result); err == nil && (p.Known() || p.Network != "") {
+					return true
+				}
+			}
+			ip = last(result.Prefix()).Next()
 		}
 	}
 	return false
+}
+
+// last returns the last address of a network, which is also the zero Addr if
+// the prefix is not valid.
+func last(p netip.Prefix) netip.Addr {
+	if !p.IsValid() {
+		return netip.Addr{}
+	}
+	b := p.Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 1 << (7 - i%8)
+	}
+	ip, _ := netip.AddrFromSlice(b)
+	return ip
 }
 
 // Place returns what the database knows of ip: the zero Place for special and
@@ -99,7 +117,7 @@ func (db *DB) Place(ip netip.Addr) gatehouse.Place {
 }
 
 func (db *DB) lookup(ip netip.Addr) (place gatehouse.Place, err error) {
-	defer guard(&err)()
+	defer recovered(&err, debug.SetPanicOnFault(true))
 	return db.read(db.reader.Lookup(ip))
 }
 
@@ -113,14 +131,12 @@ func (db *DB) Built() time.Time { return db.reader.Metadata.BuildTime().UTC() }
 // Close releases a file. No call may follow or be under way.
 func (db *DB) Close() error { return db.reader.Close() }
 
-// guard turns a panic into an error, that of a bad access too, which a mapped
-// file causes when somebody cuts it short. Use it as defer guard(&err)().
-func guard(err *error) func() {
-	before := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(before)
-		if p := recover(); p != nil {
-			*err = fmt.Errorf("damaged database: %v", p)
-		}
+// recovered turns a panic into an error, that of a bad memory access too, which
+// a mapped file causes when somebody cuts it short. It takes the setting that
+// SetPanicOnFault returned and puts it back.
+func recovered(err *error, panicOnFault bool) {
+	debug.SetPanicOnFault(panicOnFault)
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("damaged database: %v", p)
 	}
 }
