@@ -13,3 +13,6 @@ func ReparseHash(s string) (string, error) {
 	h, err := parseHash(s)
 	return h.String(), err
 }
+
+// CreateKeys is what LoadOrCreateKeys does when it found no file.
+func CreateKeys(dir, path string) error { return createKeys(dir, path) }

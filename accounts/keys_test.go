@@ -2,7 +2,9 @@ package accounts_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +41,21 @@ func TestKeysAreCreatedOnce(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, accounts.KeyFile))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+// The file may come into being after it was looked for.
+func TestLateStarterTakesTheKeysOfTheFirst(t *testing.T) {
+	dir := t.TempDir()
+	first, err := accounts.LoadOrCreateKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := accounts.CreateKeys(dir, filepath.Join(dir, accounts.KeyFile)); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("create beside the first: %v, want fs.ErrExist", err)
+	}
+	if again, err := accounts.LoadOrCreateKeys(dir); err != nil || again.Secret != first.Secret {
+		t.Errorf("the keys were replaced: %v", err)
 	}
 }
 

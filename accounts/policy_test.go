@@ -28,6 +28,7 @@ func TestPolicy(t *testing.T) {
 		{"repeated words", strings.Repeat("password", 20), "password_common"},
 		{"padded with spaces", "        ", "password_common"},
 		{"strong end of a long one", strings.Repeat("a", 40) + "seven quiet herons sing", ""},
+		{"strong start of a long one", "seven quiet herons sing" + strings.Repeat("a", 40), ""},
 		{"the address", "quirine.v@example.com", "password_personal"},
 		{"the name", "Vandersluizen1", "password_personal"},
 		{"the product", "gatehouse1", "password_common"},

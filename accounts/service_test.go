@@ -129,6 +129,60 @@ func TestHashIsUpgradedAtLogin(t *testing.T) {
 	login(t, s, firefox)
 }
 
+// lateStore is a store where, before a session is created, somebody replaces
+// the password hash a number of times.
+type lateStore struct {
+	accounts.Store
+	hash  string
+	times int
+}
+
+func (l *lateStore) CreateSession(ctx context.Context, s accounts.Session, first accounts.TokenHash, hash string) error {
+	if l.times--; l.times >= 0 {
+		if err := l.UpgradeHash(ctx, s.User, hash, l.hash); err != nil {
+			return err
+		}
+		l.hash = hash // for the next time
+	}
+	return l.Store.CreateSession(ctx, s, first, hash)
+}
+
+func TestPasswordIsLookedAtAgain(t *testing.T) {
+	h := newHasher(t, accounts.HasherOptions{})
+	same, err := h.Hash(t.Context(), goodPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := h.Hash(t.Context(), "nine loud magpies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name          string
+		hash          string
+		times         int
+		verifications uint64
+		want          error
+	}{
+		{"upgraded meanwhile", same, 1, 2, nil},
+		{"changed meanwhile", other, 1, 2, accounts.ErrWrongPassword},
+		{"again and again", same, 100, 3, gatehouse.ErrBusy},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newService(t, accounts.Options{Hasher: h, Store: &lateStore{newStore(t), tt.hash, tt.times}})
+			u := signup(t, s)
+			before := h.Verifications()
+			_, g, err := s.Login(t.Context(), accounts.Login{Account: u.Account, Password: goodPassword, Client: client(firefox)})
+			if !errors.Is(err, tt.want) || (err == nil) != (g.RefreshToken != "") {
+				t.Errorf("Login = %v, want %v", err, tt.want)
+			}
+			if n := h.Verifications() - before; n != tt.verifications {
+				t.Errorf("%d verifications, want %d", n, tt.verifications)
+			}
+		})
+	}
+}
+
 func TestChangePassword(t *testing.T) {
 	h := newHasher(t, accounts.HasherOptions{})
 	s := newService(t, accounts.Options{Hasher: h})
