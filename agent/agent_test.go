@@ -87,6 +87,8 @@ func TestMachinesAreSuspicious(t *testing.T) {
 		{"Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "bingbot", agent.Crawler},
 		{"facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", "facebookexternalhit", agent.Crawler},
 		{"Mozilla/5.0 (compatible; Yeti/1.1; +http://naver.me/spd)", "", agent.Crawler},
+		{"Mozilla/5.0 (compatible; um-LN/1.0; x)", "um-LN", agent.Crawler},
+		{"Slurp/3.0", "Slurp", agent.Crawler},
 		{"Mozilla/5.0 (compatible; NobodyKnowsMe/0.1; +https://example.com/about)", "crawler", agent.Crawler},
 		{strings.Repeat("x", gatehouse.MaxText-6) + "sqlmap", "sqlmap", agent.Scanner},
 	} {

@@ -61,6 +61,9 @@ var humans = []struct{ agent, device string }{
 	{"Mozilla/5.0 (X11; U; Linux armv7l like Android; en-us) AppleWebKit/531.2+ (KHTML, like Gecko) Version/5.0 Safari/533.2+ Kindle/3.0+", ""},
 	{"Mozilla/5.0 (Windows NT 10.0; WOW64; rv:91.0) Gecko/20100101 Firefox/91.0 WebbIE/5.0", ""},                                // for blind people
 	{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Dolphin", ""}, // screen magnifier
+	// Names of a phone and a toolbar that are those of crawlers too.
+	{"Mozilla/5.0 (Linux; Android 12; Speedy 5 Build/TROVE) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36", "Chrome on Android"},
+	{"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; Speedy; .NET CLR 1.1.4322)", "Internet Explorer on Windows"},
 	{"Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.6.13", "Lynx"},
 	{"w3m/0.5.3+git20210102", ""},
 	{"ELinks/0.13.2 (textmode; Linux 5.15; 120x40-2)", ""},

@@ -169,6 +169,7 @@ func TestEmail(t *testing.T) {
 		"a😀@example.com":                         "may hold",
 		strings.Repeat("a", 65) + "@example.com": "64 bytes",
 		"a@" + strings.Repeat("d.", 130) + "com": "254 bytes",
+		"a@" + strings.Repeat("ü.", 60) + "com":  "its canonical form",
 	}
 	for in, want := range bad {
 		got, err := canonical.Email(in)

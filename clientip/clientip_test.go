@@ -87,6 +87,10 @@ func TestPeers(t *testing.T) {
 			t.Errorf("peer %.40q with loopback trusted: header believed %v, want %v", remote, got, socket)
 		}
 	}
+	half := finder(t, "", "0.0.0.0/1")
+	if r := request("pipe", "X-Forwarded-For", "198.51.100.1"); half.Trusted(r) || half.FromRequest(r).String() != "0.0.0.0" {
+		t.Error("a peer without address is trusted because of what it stands as")
+	}
 	for _, remote := range []string{"10.1.2.3:80", "[::ffff:10.1.2.3]:80", "[2001:db8:ff::1]:80"} {
 		if got := f.FromRequest(request(remote, "X-Forwarded-For", "198.51.100.1")).String(); got != "198.51.100.1" {
 			t.Errorf("behind %s: %v", remote, got)

@@ -100,5 +100,5 @@ func distanceKm(a, b gatehouse.Place) float64 {
 	sinLat := math.Sin((b.Lat - a.Lat) * rad / 2)
 	sinLon := math.Sin((b.Lon - a.Lon) * rad / 2)
 	h := sinLat*sinLat + math.Cos(a.Lat*rad)*math.Cos(b.Lat*rad)*sinLon*sinLon
-	return 2 * earthRadiusKm * math.Asin(math.Sqrt(min(max(h, 0), 1)))
+	return 2 * earthRadiusKm * math.Asin(math.Sqrt(min(h, 1)))
 }

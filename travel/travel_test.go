@@ -51,6 +51,7 @@ func TestBetween(t *testing.T) {
 		{name: "radii overlap", from: seen("FR", 46, 2, 600, 0), to: seen("DE", 51, 10, 500, 0), country: true},
 		{name: "across the antimeridian", from: seen("FJ", -17, 179.9, 1, 0), to: seen("FJ", -17, -179.9, 1, time.Second), distance: 21.27 - 2},
 		{name: "pole to pole", from: seen("", 90, 17, 1, 0), to: seen("AQ", -90, -140, 1, time.Hour), distance: 20015.11 - 2, impossible: true},
+		{name: "antipodes where the haversine rounds to more than 1", from: seen("", 48.437494891621554, 0, 1, 0), to: seen("", -48.437494891621554, 180, 1, 0), distance: 20015.11 - 2, impossible: true},
 		{name: "one pole, two longitudes", from: seen("AQ", -90, 0, 1, 0), to: seen("AQ", -90, 180, 1, 0)},
 		{name: "own limits", opts: travel.Options{MaxSpeedKmh: 100, MinDistanceKm: 10}, from: seen("FR", 48.8566, 2.3522, 5, 0), to: seen("FR", 49.2, 2.3522, 5, 10*time.Minute), distance: 38.18 - 10, impossible: true},
 		{name: "limits that are no numbers", opts: travel.Options{MaxSpeedKmh: math.NaN(), MinDistanceKm: -1}, from: seen("FR", 48.8566, 2.3522, 5, 0), to: seen("FR", 49.2, 2.3522, 5, 0), distance: 38.18 - 10},
@@ -65,6 +66,9 @@ func TestBetween(t *testing.T) {
 			}
 			if got.Impossible != tt.impossible || got.CountryChanged != tt.country {
 				t.Errorf("impossible %v, country changed %v; want %v, %v", got.Impossible, got.CountryChanged, tt.impossible, tt.country)
+			}
+			if _, err := json.Marshal(got); err != nil {
+				t.Error(err)
 			}
 		})
 	}
