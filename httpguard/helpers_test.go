@@ -105,10 +105,3 @@ func seen(q *httpguard.Request) http.Handler {
 		*q, _ = httpguard.FromContext(r.Context())
 	})
 }
-
-// admitAll is the cheapest engine.
-type admitAll struct{}
-
-func (admitAll) Admit(context.Context, gatehouse.Event) gatehouse.Decision {
-	return gatehouse.Decision{Verdict: gatehouse.Allow}
-}
