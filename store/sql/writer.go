@@ -96,20 +96,15 @@ func (w *writer) run() {
 }
 
 // gather adds to batch what is waiting, and drops what was withdrawn. The
-// clients that were answered last are about to ask again; without waiting for
-// them it lets those that can run do so, for as long as that brings more.
+// clients that were answered last are about to ask again: it lets those that can
+// run do so, for as long as that brings more, but waits for nobody.
 func (w *writer) gather(batch []*write) []*write {
-	for before := 0; len(batch) > before && len(batch) < w.limit; runtime.Gosched() {
-		before = len(batch)
-		for more := true; more && len(batch) < w.limit; {
-			select {
-			case wr, ok := <-w.queue:
-				if more = ok; ok {
-					batch = append(batch, wr)
-				}
-			default:
-				more = false
-			}
+	const passes = 3 // that bring nothing, and it goes to work
+	for quiet := 0; quiet < passes && len(batch) < w.limit; quiet++ {
+		runtime.Gosched()
+		for n := min(len(w.queue), w.limit-len(batch)); n > 0; n-- {
+			batch = append(batch, <-w.queue) // there is no other receiver
+			quiet = -1
 		}
 	}
 	kept := batch[:0]
