@@ -185,7 +185,7 @@ func BenchmarkJudge(b *testing.B) {
 		{"512 bytes of x", strings.Repeat("x", 1<<20)},
 		{"512 bytes of bots", strings.Repeat("bot/", 128)},
 		{"512 bytes of ordinary words", strings.Repeat("mozilla/5.0 (compatible; ", 30)},
-		{"512 bytes of the fullest bucket", strings.Repeat("adl", 200)},
+		{"512 bytes of one known gram", strings.Repeat("adl", 200)},
 		{"512 bytes of names", strings.Repeat("crawler spider bot monitor google feed ", 20)},
 	} {
 		b.Run(tt.name, func(b *testing.B) {

@@ -46,6 +46,7 @@ func newIndex(rules []rule) *index {
 		x.entries = append(x.entries, indexEntry{rule: uint16(n), next: x.heads[h], offset: uint8(best)})
 		x.heads[h] = uint16(len(x.entries))
 		x.known[h/64] |= 1 << (h % 64)
+		shared[h] += 100 // taken: the next one may have another
 	}
 	return x
 }

@@ -142,7 +142,14 @@ func canonicalDomain(s string) string {
 	return fold(s)
 }
 
+// digest hashes piece by piece, so that it needs no second copy of a long name.
 func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return LongPrefix + hex.EncodeToString(sum[:])
+	hash := sha256.New()
+	var piece [1024]byte
+	for len(s) > 0 {
+		n := copy(piece[:], s)
+		hash.Write(piece[:n]) // never fails
+		s = s[n:]
+	}
+	return LongPrefix + hex.EncodeToString(hash.Sum(nil))
 }
