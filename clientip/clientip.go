@@ -78,8 +78,9 @@ func New(o Options) (*Finder, error) {
 // of them, as nginx and Apache have it: a request that begins on one of the
 // operator's own machines. An absent header means the connection's address.
 //
-// No more than 64 entries of bounded length are read, from the right. From a peer that is
-// not trusted it does not allocate.
+// No more than 64 entries of at most 512 bytes are read; a longer way through
+// trusted proxies is malformed. For a peer that is not trusted nothing is
+// allocated.
 func (f *Finder) FromRequest(r *http.Request) netip.Addr {
 	peer := peerAddr(r.RemoteAddr)
 	if !f.trusts(peer) {
