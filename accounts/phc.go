@@ -17,7 +17,7 @@ type Argon2 struct {
 	Threads uint8  // lanes; 1 by default
 }
 
-// OWASP are the parameters that the OWASP Password Storage Cheat Sheet
+// owasp are the parameters that the OWASP Password Storage Cheat Sheet
 // recommends for Argon2id: 19 MiB, two passes, one lane.
 var owasp = Argon2{Memory: 19 * 1024, Time: 2, Threads: 1}
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,6 +292,42 @@ func TestUnexpectedErrors(t *testing.T) {
 		var f *authserver.Failure
 		if !errors.As(err, &f) || f.User != u.ID || !strings.Contains(err.Error(), "hash") {
 			t.Errorf("OnError heard %v, want a *Failure of %s", err, u.ID)
+		}
+	}
+}
+
+// BenchmarkNoOracle compares the time of a wrong password for an account that
+// exists with one for an account that does not, in turns, with the real
+// parameters: the ratio of their medians.
+func BenchmarkNoOracle(b *testing.B) {
+	s := newSite(b)
+	s.rules.BruteForce.Enabled = false
+	s.hasher = accounts.HasherOptions{}
+	s.member()
+	var known, unknown []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		s.do(loginCall(alice, "wrong"))
+		middle := time.Now()
+		s.do(loginCall("nobody@example.com", "wrong"))
+		known = append(known, middle.Sub(start))
+		unknown = append(unknown, time.Since(middle))
+	}
+	slices.Sort(known)
+	slices.Sort(unknown)
+	b.ReportMetric(float64(unknown[len(unknown)/2])/float64(known[len(known)/2]), "unknown/known")
+}
+
+// BenchmarkRefused is an attempt that is refused before the password is looked
+// at.
+func BenchmarkRefused(b *testing.B) {
+	s := newSite(b).member()
+	for range 5 {
+		s.do(loginCall(alice, "wrong"))
+	}
+	for b.Loop() {
+		if a := s.do(loginCall(alice, "wrong")); a.status != http.StatusTooManyRequests {
+			b.Fatal(a.status)
 		}
 	}
 }

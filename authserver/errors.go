@@ -53,15 +53,15 @@ func badRequest(detail string) error {
 	return httpguard.ProblemDetails{Status: http.StatusBadRequest, Detail: detail}
 }
 
-// chosen returns the problem with something that a person chose, and its name for
-// the log, or nothing if err is not about that.
-func chosen(err error) (problem error, reason string) {
+// chosen returns the problem with something that a person chose, after its name
+// for the log, or nothing if err is not about that.
+func chosen(err error) (reason string, problem error) {
 	var policy *accounts.PolicyError
 	switch {
 	case errors.As(err, &policy):
-		return httpguard.ProblemDetails{Status: http.StatusUnprocessableEntity, Detail: policy.Detail}, policy.Reason
+		return policy.Reason, httpguard.ProblemDetails{Status: http.StatusUnprocessableEntity, Detail: policy.Detail}
 	case errors.Is(err, accounts.ErrTaken):
-		return httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "There is an account with this e-mail address."}, "account_taken"
+		return "account_taken", httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "There is an account with this e-mail address."}
 	}
-	return nil, ""
+	return "", nil
 }

@@ -38,7 +38,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
 	e := q.Event(gatehouse.SignupSucceeded)
 	e.Time = s.now()
 	e.Account, e.User = email, user.ID
-	problem, reason := chosen(err)
+	reason, problem := chosen(err)
 	switch {
 	case problem != nil:
 		e.Kind, e.Reason = gatehouse.SignupFailed, reason

@@ -36,7 +36,7 @@ const (
 // site is a whole login server on a real socket. Its settings may be changed
 // before start.
 type site struct {
-	t       *testing.T
+	t       testing.TB
 	rules   rules.Set
 	hasher  accounts.HasherOptions
 	journal func(gatehouse.Journal) gatehouse.Journal
@@ -52,7 +52,7 @@ type site struct {
 	failures []error       // what OnError heard
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	s := &site{t: t, rules: rules.Default(), hasher: accounts.HasherOptions{Params: accounts.Argon2{Memory: 64, Time: 1, Threads: 1}}}
 	s.rules.BotActivity.Enabled = false // most tests ask more often than people do
 	return s

@@ -121,7 +121,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, c call) 
 	defer attempt.Abandon(ctx)
 
 	err = s.accounts.ChangePassword(ctx, user.ID, current, next, c.session.ID)
-	problem, _ := chosen(err)
+	_, problem := chosen(err)
 	switch {
 	case problem != nil:
 		return problem
