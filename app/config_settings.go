@@ -44,6 +44,9 @@ func (s setting) read(c *Config, text string) error {
 }
 
 // settings returns all that are plain values, in the order of the reference.
+//
+// login_wait and passwords.wait together stay below httpguard.WriteTimeout, so
+// that a login that has waited can still be answered.
 func settings() []setting {
 	const hour = time.Hour
 	return []setting{
@@ -59,12 +62,12 @@ func settings() []setting {
 			[]string{"text", "json"}, func(c *Config) *string { return &c.Log.Format }),
 		toggle("detection.enabled", "Off: no rule counts, blocks or alerts; blocks in force still hold.", func(c *Config) *bool { return &c.Detection.Enabled }),
 		path("rules_file", "A file with rules, read before those under rules:.", true, func(c *Config) *string { return &c.RulesFile }),
-		duration("login_wait", "How long a login waits for others on the same account and address.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.LoginWait }),
+		duration("login_wait", "How long a login waits for others on the same account and address.", time.Second, 30*time.Second, func(c *Config) *time.Duration { return &c.LoginWait }),
 		number("passwords.memory_kib", "Argon2id: memory for one hash, in KiB.", 8*16, 1<<20, func(c *Config) *uint32 { return &c.Passwords.MemoryKiB }),
 		number("passwords.iterations", "Argon2id: passes over the memory.", 1, 64, func(c *Config) *uint32 { return &c.Passwords.Iterations }),
 		number("passwords.parallelism", "Argon2id: lanes.", 1, 16, func(c *Config) *uint8 { return &c.Passwords.Parallelism }),
 		number("passwords.concurrency", "Hashes computed at the same time; 0: as many as there are processors.", 0, 1024, func(c *Config) *int { return &c.Passwords.Concurrency }),
-		duration("passwords.wait", "How long a login waits for its hash before it is answered 503.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.Passwords.Wait }),
+		duration("passwords.wait", "How long a login waits for its hash before it is answered 503.", time.Second, 20*time.Second, func(c *Config) *time.Duration { return &c.Passwords.Wait }),
 		number("passwords.min_length", "The least length of a new password, in characters.", 8, 64, func(c *Config) *int { return &c.Passwords.MinLength }),
 		duration("tokens.access_ttl", "How long an access token is good.", time.Second, 24*hour, func(c *Config) *time.Duration { return &c.Tokens.AccessTTL }),
 		duration("tokens.refresh_ttl", "How long a session lives after its last use.", time.Minute, 365*24*hour, func(c *Config) *time.Duration { return &c.Tokens.RefreshTTL }),
@@ -151,10 +154,12 @@ func number[N int | uint32 | uint8](key, about string, low, high int, field func
 }
 
 func duration(key, about string, low, high time.Duration, field func(*Config) *time.Duration) setting {
+	format := strictyaml.FormatDuration
+	defaults := Default()
 	return setting{
 		key: key, about: about,
-		allowed: fmt.Sprintf("use a duration from %s to %s, such as 90s, 5m or 1h30m", strictyaml.FormatDuration(low), strictyaml.FormatDuration(high)),
-		get:     func(c *Config) string { return strictyaml.FormatDuration(*field(c)) },
+		allowed: fmt.Sprintf("use a duration from %s to %s, such as %s", format(low), format(high), format(*field(&defaults))),
+		get:     func(c *Config) string { return format(*field(c)) },
 		set: func(c *Config, s string) error {
 			d, err := time.ParseDuration(s)
 			if err != nil || d < low || d > high {

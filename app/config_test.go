@@ -148,7 +148,7 @@ func TestConfigErrorsElsewhere(t *testing.T) {
 		from app.Sources
 		want string
 	}{
-		"a variable":          {app.Sources{Environ: []string{"GATEHOUSE_LOGIN_WAIT=soon"}}, `GATEHOUSE_LOGIN_WAIT: "soon" is not allowed: use a duration from 1s to 1m, such as 90s, 5m or 1h30m`},
+		"a variable":          {app.Sources{Environ: []string{"GATEHOUSE_LOGIN_WAIT=soon"}}, `GATEHOUSE_LOGIN_WAIT: "soon" is not allowed: use a duration from 1s to 30s, such as 10s`},
 		"a variable's list":   {app.Sources{Environ: []string{"GATEHOUSE_TRUSTED_PROXIES=192.0.2.1,all"}}, `GATEHOUSE_TRUSTED_PROXIES: network 2: "all" is not a network`},
 		"a misspelt variable": {app.Sources{Environ: []string{"GATEHOUSE_LISTN=:80"}}, `GATEHOUSE_LISTN: unknown variable; did you mean GATEHOUSE_LISTEN?`},
 		"hostile":             {app.Sources{Environ: []string{"GATEHOUSE_LISTEN=\x1b[31m\n" + strings.Repeat("x", 1000)}}, `GATEHOUSE_LISTEN: "` + "\ufffd[31m\ufffd" + `xxx`},

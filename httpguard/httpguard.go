@@ -95,18 +95,18 @@ func (m *Middleware) logger() *slog.Logger {
 
 // Wrap returns a handler that guards next.
 func (m *Middleware) Wrap(next http.Handler) http.Handler {
-	endpoint := m.o.Endpoint
-	if endpoint == nil {
+	g := &guarded{Middleware: m, next: next, matched: next, endpoint: m.o.Endpoint}
+	if g.endpoint == nil {
 		switch h := next.(type) {
 		case *http.ServeMux:
-			endpoint = patternOf(h)
+			g.endpoint = patternOf(h)
 		case routes:
-			endpoint = patternOf(h.mux)
+			g.endpoint, g.matched = patternOf(h.mux), h.mux
 		default:
-			endpoint = func(*http.Request) string { return AnyEndpoint }
+			g.endpoint = func(*http.Request) string { return AnyEndpoint }
 		}
 	}
-	return &guarded{Middleware: m, next: next, endpoint: endpoint}
+	return g
 }
 
 func patternOf(mux *http.ServeMux) func(*http.Request) string {
@@ -121,6 +121,7 @@ func patternOf(mux *http.ServeMux) func(*http.Request) string {
 type guarded struct {
 	*Middleware
 	next     http.Handler
+	matched  http.Handler // next, or shorter where the endpoint is known
 	endpoint func(*http.Request) string
 }
 
@@ -140,7 +141,11 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.o.MaxBody > 0 && r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, g.o.MaxBody)
 	}
-	g.next.ServeHTTP(&x.writer, r)
+	next := g.next
+	if x.request.Endpoint != Unmatched {
+		next = g.matched
+	}
+	next.ServeHTTP(&x.writer, r)
 }
 
 // admit asks the engine and, when the answer is not to go on, answers.
