@@ -13,32 +13,30 @@ import (
 func bytesPerKey(cfg config) []result {
 	keys := newKeys(0, cfg.keys)
 	var rows []result
-	measure := func(name string, r role, times int, goals []goal, make func() func([]uint32)) {
+	measure := func(name string, r role, times int, goals []goal, make func() func([]gatehouse.Key)) {
 		before := liveBytes()
 		run := make()
 		for range times {
-			run(everyKey(uint32(cfg.keys - 1)))
+			run(keys)
 		}
 		after := liveBytes()
 		run(nil) // alive until here
 		rows = append(rows, result{Name: name, Role: r, goals: goals, Unit: "bytes", Value: float64(after-before) / float64(cfg.keys)})
 	}
 	fit := []goal{{max: 64}}
-	measure("floor: 16-byte entries", note, 1, nil, func() func([]uint32) {
-		return floorCounter(keys, newCounterFloor(cfg.keys).hit)
+	measure("16-byte entries", note, 1, nil, func() func([]gatehouse.Key) {
+		return floorCounter(newCounterFloor(cfg.keys).hit)
 	})
-	measure("floor: rings of timestamps", floor, 1, nil, func() func([]uint32) {
+	measure("rings of timestamps", floor, 1, nil, func() func([]gatehouse.Key) {
 		f := newRingFloor(cfg.keys, threshold, uint32(window.Milliseconds()))
-		return floorCounter(keys, func(tag uint64, now, _, _ uint32) bool { return f.hit(tag, now) })
+		return floorCounter(func(tag uint64, now, _, _ uint32) bool { return f.hit(tag, now) })
 	})
-	open := func() func([]uint32) {
-		return ourCounter(memory.NewWindows(memory.Options{}), func(i uint32) gatehouse.Key { return keys.hashed[i] })
-	}
+	open := func() func([]gatehouse.Key) { return ourCounter(memory.NewWindows(memory.Options{})) }
 	measure("gatehouse, 1 of 5", ours, 1, fit, open)
 	measure("gatehouse, 5 of 5", ours, 5, fit, open)
 	for _, p := range peers {
-		measure(p.name, peer, 1, nil, func() func([]uint32) {
-			return peerCounter(keys, p.make(threshold, window, window))
+		measure(p.name, peer, 1, nil, func() func([]gatehouse.Key) {
+			return peerCounter(p.make(threshold, window, window))
 		})
 	}
 	return rows

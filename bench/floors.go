@@ -54,7 +54,7 @@ type stripedFloor [256]struct {
 func newStripedFloor(keys int) *stripedFloor {
 	f := new(stripedFloor)
 	for i := range f {
-		f[i].counterFloor = *newCounterFloor(keys / len(f))
+		f[i].counterFloor = *newCounterFloor(keys/len(f) + 64)
 	}
 	return f
 }

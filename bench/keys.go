@@ -8,11 +8,6 @@ import (
 	"github.com/fluxstudio/gatehouse"
 )
 
-// keySet holds the same keys in the forms that the contenders take.
-type keySet struct {
-	hashed []gatehouse.Key
-}
-
 // hashKey is how a key is made from what it names.
 func hashKey(rule byte, name uint32) (k gatehouse.Key) {
 	var b [5]byte
@@ -24,15 +19,16 @@ func hashKey(rule byte, name uint32) (k gatehouse.Key) {
 	return k
 }
 
-func newKeys(rule byte, n int) keySet {
-	k := keySet{hashed: make([]gatehouse.Key, n)}
-	for i := range n {
-		k.hashed[i] = hashKey(rule, uint32(i))
+func newKeys(rule byte, n int) []gatehouse.Key {
+	keys := make([]gatehouse.Key, n)
+	for i := range keys {
+		keys[i] = hashKey(rule, uint32(i))
 	}
-	return k
+	return keys
 }
 
-// text returns a key as a string, at no cost and in the same memory.
-func (k keySet) text(i uint32) string { return unsafe.String(&k.hashed[i][0], len(k.hashed[i])) }
+// tag is what the floors know a key by.
+func tag(k *gatehouse.Key) uint64 { return binary.LittleEndian.Uint64(k[:8]) }
 
-func (k keySet) tag(i uint32) uint64 { return binary.LittleEndian.Uint64(k.hashed[i][:8]) }
+// text returns a key as a string, at no cost and in the same memory.
+func text(k *gatehouse.Key) string { return unsafe.String(&k[0], len(k)) }

@@ -39,9 +39,11 @@ var sections = []section{
 }
 
 func main() {
+	var keys int
 	quick := flag.Bool("quick", false, "fewer keys and rounds: a minute instead of several, rougher figures")
 	asJSON := flag.Bool("json", false, "print one JSON object for each row")
 	only := flag.String("only", "", "run only the sections whose name contains `text`")
+	flag.IntVar(&keys, "keys", 1_000_000, "how many distinct keys")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to `file`")
 	mine := flag.Bool("ours", false, "leave the peers out, for profiles")
 	flag.Parse()
@@ -53,7 +55,7 @@ func main() {
 		defer pprof.StopCPUProfile()
 	}
 
-	cfg := config{keys: 1_000_000, ops: 2_000_000, rounds: 7, blocks: 100_000, stalls: 5}
+	cfg := config{keys: keys, ops: 2_000_000, rounds: 7, blocks: 100_000, stalls: 5}
 	if *quick {
 		cfg.ops, cfg.rounds, cfg.stalls = 500_000, 3, 1
 	}

@@ -8,30 +8,33 @@ import (
 	"time"
 )
 
-// contender is one way to do the work of a section. make returns a function
-// that does it once for each number of seq, which name keys; it may be called
-// from several goroutines if the contender is used in a parallel section.
-type contender struct {
+// contender is one way to do the work of a section, which is one operation for
+// each T. make returns a function that does it for all of them; it may be
+// called from several goroutines if the contender is used in a parallel
+// section.
+type contender[T any] struct {
 	name  string
 	role  role
 	goals []goal
-	make  func(config) (run func(seq []uint32), done func())
+	make  func(config) (run func([]T), done func())
 }
 
-// interleaved measures ns for each operation, the contenders taking turns.
-// Every key is used once before.
-func interleaved(cfg config, seq []uint32, workers int, all []contender) []result {
-	runs := make([]func([]uint32), len(all))
+// interleaved measures ns for each operation, the contenders taking turns, on
+// the items that seq names. They are laid out in that order beforehand: who
+// asks about a login has its key at hand. Every item is used once before.
+func interleaved[T any](cfg config, items []T, seq []uint32, workers int, all []contender[T]) []result {
+	runs := make([]func([]T), len(all))
+	each := gather(items, everyKey(len(items)))
 	for i, c := range all {
 		run, done := c.make(cfg)
 		defer done()
 		runs[i] = run
-		run(everyKey(slices.Max(seq)))
+		run(each)
 	}
 	times := make([][]float64, len(all))
 	mallocs := make([][]float64, len(all))
 	for round := range cfg.rounds {
-		part := seq[round*cfg.ops%(len(seq)-cfg.ops+1):][:cfg.ops]
+		part := gather(items, seq[round*cfg.ops%(len(seq)-cfg.ops+1):][:cfg.ops])
 		for i := range all {
 			runtime.GC()
 			var before, after runtime.MemStats
@@ -51,15 +54,23 @@ func interleaved(cfg config, seq []uint32, workers int, all []contender) []resul
 	return rows
 }
 
-func inParallel(workers int, seq []uint32, run func([]uint32)) {
+func gather[T any](items []T, seq []uint32) []T {
+	part := make([]T, len(seq))
+	for i, n := range seq {
+		part[i] = items[n]
+	}
+	return part
+}
+
+func inParallel[T any](workers int, part []T, run func([]T)) {
 	if workers == 1 {
-		run(seq)
+		run(part)
 		return
 	}
 	var wg sync.WaitGroup
-	n := len(seq) / workers
+	n := len(part) / workers
 	for i := range workers {
-		wg.Go(func() { run(seq[i*n : (i+1)*n]) })
+		wg.Go(func() { run(part[i*n : (i+1)*n]) })
 	}
 	wg.Wait()
 }
@@ -69,9 +80,9 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// everyKey returns 0 to last, shuffled.
-func everyKey(last uint32) []uint32 {
-	all := make([]uint32, last+1)
+// everyKey returns the numbers below n, shuffled.
+func everyKey(n int) []uint32 {
+	all := make([]uint32, n)
 	for i := range all {
 		all[i] = uint32(i)
 	}
@@ -88,7 +99,6 @@ func zipf(keys, n int) []uint32 {
 	for i := range seq {
 		seq[i] = uint32(z.Uint64())
 	}
-	seq[0] = uint32(keys - 1) // so that the largest is in it
 	return seq
 }
 

@@ -24,9 +24,8 @@ type peerLimiter struct {
 // peerKind makes limiters of one library. Sweep is how often it throws away
 // what has expired.
 type peerKind struct {
-	name  string
-	make  func(threshold int, window, sweep time.Duration) peerLimiter
-	exact bool
+	name string
+	make func(threshold int, window, sweep time.Duration) peerLimiter
 }
 
 var peers = []peerKind{

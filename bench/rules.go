@@ -20,12 +20,11 @@ var ruleLimits = [4]gatehouse.Limit{
 	{Threshold: 50, Window: time.Minute},
 }
 
-// world is who comes, and who is blocked: a tenth of the clients is.
-type world struct {
-	keys    [4]keySet
-	ips     []uint32
-	addrs   []netip.Addr
-	blocked []uint32
+// client is who comes, with the keys of its counters.
+type client struct {
+	keys [len(ruleLimits)]gatehouse.Key
+	addr netip.Addr
+	ip   uint32 // the same
 }
 
 func addr4(ip uint32) netip.Addr {
@@ -34,11 +33,9 @@ func addr4(ip uint32) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-func newWorld(clients, blocks int) *world {
-	w := new(world)
-	for rule := range w.keys {
-		w.keys[rule] = newKeys(byte(rule), clients)
-	}
+// newWorld returns clients and blocked addresses, among them every tenth
+// client's.
+func newWorld(clients, blocks int) (all []client, blocked []uint32) {
 	r := rand.New(rand.NewPCG(5, 6))
 	seen := map[uint32]bool{0: true}
 	fresh := func() uint32 {
@@ -49,104 +46,120 @@ func newWorld(clients, blocks int) *world {
 			}
 		}
 	}
-	for i := range clients {
-		ip := fresh()
-		w.ips = append(w.ips, ip)
-		w.addrs = append(w.addrs, addr4(ip))
-		if i%10 == 9 && len(w.blocked) < blocks {
-			w.blocked = append(w.blocked, ip)
+	all = make([]client, clients)
+	for i := range all {
+		c := &all[i]
+		c.ip = fresh()
+		c.addr = addr4(c.ip)
+		for rule := range c.keys {
+			c.keys[rule] = hashKey(byte(rule), uint32(i))
+		}
+		if i%10 == 9 && len(blocked) < blocks {
+			blocked = append(blocked, c.ip)
 		}
 	}
-	for len(w.blocked) < blocks {
-		w.blocked = append(w.blocked, fresh())
+	for len(blocked) < blocks {
+		blocked = append(blocked, fresh())
 	}
-	return w
+	return all, blocked
 }
 
 // fourRules: is the client blocked, and if not, count it against four rules.
 func fourRules(cfg config) []result {
-	clients := cfg.keys / 10 // with four counters each
-	w := newWorld(clients, cfg.blocks)
-	all := []contender{
-		{name: "floor: rings of timestamps", role: floor, make: w.floor},
-		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 1.5}, {maxOfPeer: 0.5}, {noAllocs: true}}, make: w.gatehouse},
+	clients, blocked := newWorld(cfg.keys/10, cfg.blocks) // with four counters each
+	all := []contender[client]{
+		{name: "rings of timestamps, a set", role: floor, make: func(config) (func([]client), func()) {
+			return floorRules(len(clients), blocked), func() {}
+		}},
+		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 1.5}, {maxOfPeer: 0.5}, {noAllocs: true}}, make: func(config) (func([]client), func()) {
+			return ourRules(blocked), func() {}
+		}},
 	}
 	for _, p := range peers {
-		all = append(all, contender{name: p.name + ", map", role: peer, make: func(config) (func([]uint32), func()) { return w.peer(p) }})
+		all = append(all, contender[client]{name: p.name + ", a map", role: peer, make: func(config) (func([]client), func()) {
+			return peerRules(p, blocked)
+		}})
 	}
-	return interleaved(cfg, zipf(clients, 2*cfg.ops), 1, all)
+	cfg.ops /= 4
+	return interleaved(cfg, clients, zipf(len(clients), 2*cfg.ops), 1, all)
 }
 
-func (w *world) floor(config) (func([]uint32), func()) {
-	var rings [4]*ringFloor
+func floorRules(clients int, blocked []uint32) func([]client) {
+	var rings [len(ruleLimits)]*ringFloor
 	for i, l := range ruleLimits {
-		rings[i] = newRingFloor(len(w.ips), uint32(l.Threshold), uint32(l.Window.Milliseconds()))
+		rings[i] = newRingFloor(clients, uint32(l.Threshold), uint32(l.Window.Milliseconds()))
 	}
-	set := newSetFloor(w.blocked)
-	return func(seq []uint32) {
-		var c clock
-		for _, i := range seq {
-			if set.has(w.ips[i]) {
+	set := newSetFloor(blocked)
+	return func(all []client) {
+		var now clock
+		for i := range all {
+			c := &all[i]
+			if set.has(c.ip) {
 				continue
 			}
-			now := uint32(c.now().UnixMilli())
+			ms := uint32(now.now().UnixMilli())
 			for r := range rings {
-				rings[r].hit(w.keys[r].tag(i), now)
+				rings[r].hit(tag(&c.keys[r]), ms)
 			}
 		}
-	}, func() {}
+	}
 }
 
-func (w *world) gatehouse(config) (func([]uint32), func()) {
+func ourRules(blocked []uint32) func([]client) {
 	ctx := context.Background()
 	var blocks gatehouse.Blocks = memory.NewBlocks()
-	for _, ip := range w.blocked {
+	for _, ip := range blocked {
 		now := time.Now()
 		must(blocks.Place(ctx, gatehouse.Block{Prefix: netip.PrefixFrom(addr4(ip), 32), Created: now, Until: now.Add(time.Hour)}))
 	}
 	var windows gatehouse.Windows = memory.NewWindows(memory.Options{})
-	return func(seq []uint32) {
-		var c clock
+	return func(all []client) {
+		var now clock
 		hits := make([]gatehouse.Hit, len(ruleLimits))
-		for _, i := range seq {
-			now := c.now()
-			if _, blocked, err := blocks.Blocked(ctx, w.addrs[i], now); must(blocked, err) {
+		for i := range all {
+			c, at := &all[i], now.now()
+			_, out, err := blocks.Blocked(ctx, c.addr, at)
+			if must(out, err) {
 				continue
 			}
 			for r := range hits {
-				hits[r].Key, hits[r].Limit = w.keys[r].hashed[i], ruleLimits[r]
+				hits[r].Key, hits[r].Limit = c.keys[r], ruleLimits[r]
 			}
-			must(0, windows.Hit(ctx, now, hits))
+			must(0, windows.Hit(ctx, at, hits))
 		}
-	}, func() {}
+	}
 }
 
-func (w *world) peer(p peerKind) (func([]uint32), func()) {
+// peerRules asks one limiter of a library for each rule, and a map of blocked
+// addresses, as one would write it.
+func peerRules(p peerKind, blocked []uint32) (func([]client), func()) {
 	var mu sync.RWMutex
-	blocked := map[netip.Addr]time.Time{}
-	for _, ip := range w.blocked {
-		blocked[addr4(ip)] = time.Now().Add(time.Hour)
+	until := map[netip.Addr]time.Time{}
+	for _, ip := range blocked {
+		until[addr4(ip)] = time.Now().Add(time.Hour)
 	}
-	var limiters [4]peerLimiter
+	var limiters [len(ruleLimits)]peerLimiter
 	for i, l := range ruleLimits {
 		limiters[i] = p.make(l.Threshold, l.Window, l.Window)
 	}
-	return func(seq []uint32) {
-			var c clock
-			for _, i := range seq {
-				mu.RLock()
-				until, ok := blocked[w.addrs[i]]
-				mu.RUnlock()
-				if ok && c.now().Before(until) {
-					continue
-				}
-				for r := range limiters {
-					limiters[r].hit(w.keys[r].text(i))
-				}
+	run := func(all []client) {
+		var now clock
+		for i := range all {
+			c := &all[i]
+			mu.RLock()
+			end, ok := until[c.addr]
+			mu.RUnlock()
+			if ok && now.now().Before(end) {
+				continue
 			}
-		}, func() {
-			for _, l := range limiters {
-				l.done()
+			for r := range limiters {
+				limiters[r].hit(text(&c.keys[r]))
 			}
 		}
+	}
+	return run, func() {
+		for _, l := range limiters {
+			l.done()
+		}
+	}
 }

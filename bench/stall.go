@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -12,19 +13,18 @@ import (
 // machine's and the runtime's share.
 func expiryStall(cfg config) []result {
 	const window = 2 * time.Second
-	keys := newKeys(0, 2*cfg.keys)
 	limit := gatehouse.Limit{Threshold: threshold, Window: window}
-	all := []contender{
-		{name: "floor: 16-byte entries", role: floor, make: func(cfg config) (func([]uint32), func()) {
-			return floorCounter(keys, newCounterFloor(2*cfg.keys).hit), func() {}
+	all := []contender[gatehouse.Key]{
+		{name: "16-byte entries", role: floor, make: func(cfg config) (func([]gatehouse.Key), func()) {
+			return floorCounter(newCounterFloor(2 * cfg.keys).hit), func() {}
 		}},
-		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 3}}, make: func(config) (func([]uint32), func()) {
+		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 3}}, make: func(config) (func([]gatehouse.Key), func()) {
 			w := memory.NewWindows(memory.Options{})
-			return func(seq []uint32) {
-				hits := []gatehouse.Hit{{Limit: limit}}
-				for _, i := range seq {
-					hits[0].Key = keys.hashed[i]
-					must(0, w.Hit(nil, time.Now(), hits))
+			hits := []gatehouse.Hit{{Limit: limit}}
+			return func(keys []gatehouse.Key) {
+				for i := range keys {
+					hits[0].Key = keys[i]
+					must(0, w.Hit(context.Background(), time.Now(), hits))
 				}
 			}, func() {}
 		}},
@@ -33,15 +33,16 @@ func expiryStall(cfg config) []result {
 		if p.name == "throttled (GCRA)" {
 			continue // its store expires nothing
 		}
-		all = append(all, contender{name: p.name, role: peer, make: func(config) (func([]uint32), func()) {
+		all = append(all, contender[gatehouse.Key]{name: p.name, role: peer, make: func(config) (func([]gatehouse.Key), func()) {
 			l := p.make(threshold, window, time.Second)
-			return peerCounter(keys, l), l.done
+			return peerCounter(l), l.done
 		}})
 	}
+	keys := newKeys(0, 2*cfg.keys)
 	worst := make([][]float64, len(all))
 	for range cfg.stalls {
 		for i, c := range all {
-			worst[i] = append(worst[i], longestCall(cfg, c, 2*window))
+			worst[i] = append(worst[i], longestCall(cfg, c, keys, 2*window))
 		}
 	}
 	rows := make([]result, len(all))
@@ -53,17 +54,17 @@ func expiryStall(cfg config) []result {
 
 // longestCall counts a million keys once and then others, one by one, for as
 // long as it takes the first to expire. It returns milliseconds.
-func longestCall(cfg config, c contender, lasts time.Duration) float64 {
+func longestCall(cfg config, c contender[gatehouse.Key], keys []gatehouse.Key, lasts time.Duration) float64 {
 	run, done := c.make(cfg)
 	defer done()
-	run(everyKey(uint32(cfg.keys - 1)))
-	others := everyKey(uint32(cfg.keys - 1))
+	run(keys[:cfg.keys])
+	others := keys[cfg.keys:]
 	liveBytes() // collect now rather than meanwhile
 	var longest time.Duration
 	for start, i := time.Now(), 0; time.Since(start) < lasts; i++ {
-		next := [1]uint32{others[i%len(others)] + uint32(cfg.keys)}
+		next := others[i%len(others):][:1]
 		before := time.Now()
-		run(next[:])
+		run(next)
 		longest = max(longest, time.Since(before))
 	}
 	return float64(longest.Microseconds()) / 1000
