@@ -72,7 +72,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // cheapHash keeps the tests from spending their time in Argon2id.
-const cheapHash = "passwords: {memory_kib: 128, iterations: 1, wait: 60s}\nlogin_wait: 60s\n"
+const cheapHash = "passwords: {memory_kib: 128, iterations: 1, wait: 20s}\nlogin_wait: 30s\n"
 
 // proxied lets the tests say where a request comes from.
 const proxied = "trusted_proxies: [127.0.0.1/32]\n"
