@@ -1,7 +1,10 @@
 package sql_test
 
 import (
+	"context"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/fluxstudio/gatehouse"
@@ -10,7 +13,38 @@ import (
 	"github.com/fluxstudio/gatehouse/store/storetest"
 )
 
-func open(t testing.TB) *sql.Store { return openAt(t, filepath.Join(t.TempDir(), "gatehouse.db")) }
+// open returns an empty store. Its file is a copy, as making the schema takes
+// longer than most tests.
+func open(t testing.TB) *sql.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	b, err := empty()
+	if err == nil {
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openAt(t, path)
+}
+
+// empty is the file of a store in which there is nothing.
+var empty = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "gatehouse")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "gatehouse.db")
+	s, err := sql.OpenSQLite(context.Background(), path, sql.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 func openAt(t testing.TB, path string) *sql.Store {
 	t.Helper()

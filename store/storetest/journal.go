@@ -157,7 +157,7 @@ func journalKnownID(t *testing.T, l *log) {
 }
 
 func journalParallel(t *testing.T, l *log) {
-	const clients, each = 64, 20
+	const clients, each = 64, 5
 	var wg sync.WaitGroup
 	for c := range clients {
 		wg.Go(func() {
