@@ -39,12 +39,12 @@ func suspiciousAgents() *scene {
 	for i, tool := range []struct{ name, agent string }{
 		{"curl", "curl/8.5.0"},
 		{"sqlmap", "sqlmap/1.8.4#stable (https://sqlmap.org)"},
-		{"A Python script", "python-requests/2.32.3"},
-		{"A client without a user agent", ""},
+		{"a Python script", "python-requests/2.32.3"},
+		{"a client without a user agent", ""},
 	} {
 		from := fmt.Sprintf("203.0.113.%d", 70+i)
 		on := newBrowser(tool.agent)
-		s.add(7*time.Second, tool.name+" tries to log in as admin@example.com", unauthorized,
+		s.add(7*time.Second, "log in as admin@example.com: "+tool.name, unauthorized,
 			func() request { return logIn("admin@example.com", "admin", from, on) }, nil)
 	}
 	return s
@@ -81,7 +81,7 @@ func sharedPassword(p *person) *scene {
 	for i, agent := range []string{edgeWindows, firefoxLinux, chromeAndroid} {
 		from := fmt.Sprintf("203.0.113.%d", 34+i)
 		on := newBrowser(agent)
-		s.add(9*time.Minute, "a login as mateo with the right password, on another device", http.StatusOK,
+		s.add(9*time.Minute, "log in as mateo, right password, each time on another device", http.StatusOK,
 			func() request { return logIn(p.email, p.password, from, on) }, nil)
 	}
 	return s
@@ -97,15 +97,15 @@ func copiedBrowser(p *person) *scene {
 	}
 	var copied *browser
 	next := "a-new-" + p.password
-	s.add(time.Minute, "a login as priya with the right password, on her own device, it seems", http.StatusOK, func() request {
+	s.add(time.Minute, "log in as priya, right password, on what looks like her own device", http.StatusOK, func() request {
 		copied = p.first.copied()
 		return logIn(p.email, p.password, thief, copied)
 	}, nil)
-	s.add(8*time.Minute, "Priya is told, renews her own session", http.StatusOK,
+	s.add(8*time.Minute, "Priya, who has been told, renews her own session", http.StatusOK,
 		func() request { return refresh(home, p.first) }, nil)
-	s.add(20*time.Second, "and changes her password, which ends all other sessions", http.StatusNoContent,
+	s.add(20*time.Second, "Priya changes her password, which ends all other sessions", http.StatusNoContent,
 		func() request { return changePassword(p.password, next, home, p.first) }, func(response) { p.password = next })
-	s.add(time.Minute, "the thief's session", unauthorized,
+	s.add(time.Minute, "the thief's session is over", unauthorized,
 		func() request { return whoAmI(thief, copied) }, nil)
 	return s
 }
@@ -121,17 +121,17 @@ func takeover(p *person) *scene {
 	}
 	on := newBrowser(firefoxLinux)
 	var device string
-	s.add(30*time.Second, "a login as daniel with the right password, on a new device", http.StatusOK,
+	s.add(30*time.Second, "log in as daniel, right password, on a new device", http.StatusOK,
 		func() request { return logIn(p.email, p.password, thief, on) }, nil)
-	s.add(10*time.Minute, "Daniel is told, renews his own session", http.StatusOK,
+	s.add(10*time.Minute, "Daniel, who has been told, renews his own session", http.StatusOK,
 		func() request { return refresh(p.home, p.first) }, nil)
-	s.add(10*time.Second, "looks at his devices", http.StatusOK, func() request {
+	s.add(10*time.Second, "Daniel looks at the list of his devices", http.StatusOK, func() request {
 		return request{method: "GET", path: "/api/auth/devices", from: p.home, on: p.first, signedIn: true}
 	}, func(r response) { device = deviceAt(r, thief) })
-	s.add(20*time.Second, "and ends the sessions of the one that is not his", http.StatusNoContent, func() request {
+	s.add(20*time.Second, "Daniel ends the sessions of the one that is not his", http.StatusNoContent, func() request {
 		return request{method: "DELETE", path: "/api/auth/devices/" + device, from: p.home, on: p.first, signedIn: true}
 	}, nil)
-	s.add(time.Minute, "the thief's session", unauthorized,
+	s.add(time.Minute, "the thief's session is over", unauthorized,
 		func() request { return refresh(thief, on) }, nil)
 	return s
 }
@@ -158,16 +158,16 @@ func stolenToken(p *person) *scene {
 	}
 	on := newBrowser(firefoxWindows)
 	for i := range 12 {
-		s.add(20*time.Second, "the token is exchanged", http.StatusOK, func() request {
+		s.add(20*time.Second, "exchange the token for the next one", http.StatusOK, func() request {
 			if i == 0 {
 				on.tokens = p.first.tokens
 			}
 			return refresh(thief, on)
 		}, nil)
 	}
-	s.add(6*time.Minute, "Aylin's own browser comes with the token, which is spent: the session ends for everybody", unauthorized,
+	s.add(6*time.Minute, "Aylin's own browser comes with the token that the thief has spent", unauthorized,
 		func() request { return refresh(p.home, p.first) }, nil)
-	s.add(10*time.Second, "the thief's next exchange", unauthorized,
+	s.add(10*time.Second, "the thief's next exchange: the session is over", unauthorized,
 		func() request { return refresh(thief, on) }, nil)
 	s.add(30*time.Second, "Aylin logs in again, with her password", http.StatusOK,
 		func() request { return logIn(p.email, p.password, p.home, p.first) }, nil)
@@ -207,10 +207,10 @@ func bruteForce(p *person) *scene {
 	}
 	on := newBrowser(chromeWindows)
 	for i := range 5 {
-		s.add(4*time.Second, "a login as ada with a wrong password", unauthorized,
+		s.add(4*time.Second, "log in as ada, wrong password", unauthorized,
 			func() request { return logIn(p.email, fmt.Sprint("Summer202", i), from, on) }, nil)
 	}
-	s.add(4*time.Second, "a login as ada with the right password, from the blocked address", tooMany,
+	s.add(4*time.Second, "log in as ada, right password, from the blocked address", tooMany,
 		func() request { return logIn(p.email, p.password, from, on) }, nil)
 	s.add(time.Minute, "Ada herself logs in at home, unhindered", http.StatusOK,
 		func() request { return logIn(p.email, p.password, p.home, p.first) }, nil)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,20 @@ type life struct{ signups, logins, slips, refreshes, others int }
 
 func (l life) minus(m life) life {
 	return life{l.signups - m.signups, l.logins - m.logins, l.slips - m.slips, l.refreshes - m.refreshes, l.others - m.others}
+}
+
+// String lists what there is some of.
+func (l life) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		noun string
+	}{{l.signups, "signup"}, {l.logins, "login"}, {l.slips, "mistyped password"}, {l.refreshes, "refresh"}, {l.others, "other request"}} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n, p.noun))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // step is one thing that happens.
@@ -61,11 +76,15 @@ func (d *day) live(ctx context.Context) error {
 		if err := s.do(ctx); err != nil {
 			return err
 		}
-		d.feed.drain()
+		for d.feed.drain() {
+			if err := d.rest(ctx, d.pause/3); err != nil {
+				return err
+			}
+		}
 	}
 	d.clock.advance(d.start.Add(length))
 	d.tellLife()
-	return ctx.Err()
+	return d.rest(ctx, 0)
 }
 
 // plan adds the day of one person, who signs up first.
@@ -130,9 +149,12 @@ func (d *day) tellLife() {
 }
 
 // rest gives the reader time, and goes on telling what is found meanwhile.
-func (d *day) rest(ctx context.Context) error {
-	resting, cancel := context.WithTimeout(ctx, d.pause)
+func (d *day) rest(ctx context.Context, pause time.Duration) error {
+	resting, cancel := context.WithTimeout(ctx, pause)
 	defer cancel()
 	d.feed.follow(resting)
+	if d.feed.err != nil {
+		return d.feed.err
+	}
 	return ctx.Err()
 }

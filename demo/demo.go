@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/app"
 )
@@ -31,8 +29,9 @@ type Options struct {
 	// Pause is for how long the feed rests before and after each attack, so
 	// that a person can read it. Default: not at all.
 	Pause time.Duration
-	// JSON writes each finding and block as a line of JSON, a
-	// gatehouse.Record, and nothing else.
+	// JSON writes each record that the feed would tell of (findings, blocks, and
+	// spent refresh tokens that came back) as a line of JSON, a gatehouse.Record,
+	// and nothing else.
 	JSON bool
 	// Color colours the feed with escape sequences.
 	Color bool
@@ -51,10 +50,11 @@ const (
 )
 
 // Run lives through the day. It returns an error that wraps ErrUnexpected if that
-// went otherwise than it should, even if the server went on afterwards, and that of
-// ctx if Once is set and ctx ended before the day did. Its data directory is
-// removed before it returns.
-func Run(ctx context.Context, o Options) (err error) {
+// went otherwise than it should, even if the server went on afterwards; an error
+// that wraps that of ctx if Once is set and ctx ended before the day did; and
+// one when the server cannot start or Out cannot be written to. Its data
+// directory is removed before it returns.
+func Run(ctx context.Context, o Options) error {
 	if o.Command == "" {
 		o.Command = "gatehouse"
 	}
@@ -62,8 +62,15 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	err = errors.Join(run(ctx, o, dir), os.RemoveAll(dir))
+	if err == nil && !o.Once && !o.JSON {
+		_, err = fmt.Fprintln(o.Out, "\nThe server has stopped, and its data is removed.")
+	}
+	return err
+}
 
+// run is Run in a data directory.
+func run(ctx context.Context, o Options, dir string) error {
 	config, notes, err := configure(o, dir)
 	if err != nil {
 		return err
@@ -87,21 +94,24 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	s := stay{o: o, dir: dir, url: d.client.url, admin: a.AdminAddr().String(), notes: notes}
 	running, stop := context.WithCancel(ctx)
-	defer stop()
-	group, running := errgroup.WithContext(running)
-	group.Go(func() error { return a.Run(running) })
-	group.Go(func() error {
-		defer stop()
-		return d.spend(running, began, s)
-	})
-	err = group.Wait()
-	if ctx.Err() == nil || errors.Is(err, ErrUnexpected) {
-		return err
+	served := make(chan error, 1)
+	go func() {
+		defer stop() // there is no day without a server
+		served <- a.Run(running)
+	}()
+	err = d.spend(running, began, s)
+	stop()
+	serveErr := <-served
+	switch {
+	case serveErr != nil && errors.Is(err, context.Canceled):
+		err = nil // because the server ended, which says why
+	case ctx.Err() == nil || !errors.Is(err, ctx.Err()):
+	case o.Once:
+		err = fmt.Errorf("the day was cut short: %w", err)
+	default:
+		err = nil
 	}
-	if o.Once {
-		return fmt.Errorf("the day was cut short: %w", context.Cause(ctx))
-	}
-	return nil
+	return errors.Join(serveErr, err)
 }
 
 // spend lives the day, and stays afterwards unless it is to end with it.
@@ -116,9 +126,8 @@ func (d *day) spend(ctx context.Context, began time.Time, s stay) error {
 	if !s.o.Once {
 		d.feed.closing(d, s)
 		d.feed.follow(ctx)
-		d.feed.text("\nThe server has stopped, and its data is gone.")
 	}
-	return unexpected
+	return errors.Join(unexpected, d.feed.err)
 }
 
 // stay is where the demo is.

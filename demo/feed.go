@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,8 @@ const width = 100
 // written by the goroutine that lives the day.
 type feed struct {
 	out   io.Writer
-	json  bool // findings as JSON lines, and nothing else
+	err   error // why nothing more can be written
+	json  bool  // findings as JSON lines, and nothing else
 	color bool
 	now   func() time.Time
 	names map[string]string // user ID -> account
@@ -66,21 +66,20 @@ func (f *feed) hear(r gatehouse.Record) {
 	}
 }
 
-// drain tells what has been heard.
-func (f *feed) drain() {
-	for {
-		select {
-		case r := <-f.heard:
-			f.record(r)
-		default:
-			return
-		}
+// drain tells one thing that has been heard, if there is one.
+func (f *feed) drain() bool {
+	select {
+	case r := <-f.heard:
+		f.record(r)
+		return true
+	default:
+		return false
 	}
 }
 
-// follow tells what is heard until ctx ends.
+// follow tells what is heard until ctx ends or nobody reads it any more.
 func (f *feed) follow(ctx context.Context) {
-	for {
+	for f.err == nil {
 		select {
 		case r := <-f.heard:
 			f.record(r)
@@ -90,10 +89,16 @@ func (f *feed) follow(ctx context.Context) {
 	}
 }
 
-// text writes lines for people.
+// text writes a line for people.
 func (f *feed) text(format string, args ...any) {
 	if !f.json {
-		fmt.Fprintf(f.out, format+"\n", args...)
+		f.write(fmt.Appendf(nil, format+"\n", args...))
+	}
+}
+
+func (f *feed) write(line []byte) {
+	if f.err == nil {
+		_, f.err = f.out.Write(line)
 	}
 }
 
@@ -103,7 +108,9 @@ func (f *feed) record(r gatehouse.Record) {
 		f.text("%s%d more that came too fast to be told; gatehouse log has them all", indent, n)
 	}
 	if f.json {
-		json.NewEncoder(f.out).Encode(r) // nobody to tell if the reader is gone
+		if line, err := json.Marshal(r); err == nil {
+			f.write(append(line, '\n'))
+		}
 		return
 	}
 	f.endMoves()
@@ -140,19 +147,26 @@ func (f *feed) endMoves() {
 	if run.count == 0 {
 		return
 	}
-	text := run.label + ": " + fmt.Sprint(run.status)
+	status := fmt.Sprint(run.status)
 	if run.count > 1 {
-		text = fmt.Sprintf("%d × %s", run.count, text)
+		status += fmt.Sprintf(" ×%d", run.count)
 	}
+	text := run.label
 	if run.retryAfter != "" {
-		text += ", Retry-After " + gatehouse.CleanText(run.retryAfter, 40)
+		text += "; Retry-After: " + gatehouse.CleanText(run.retryAfter, 40)
 	}
-	for i, line := range wrap(text, width-10) {
-		at := shown(run.at)
-		if i > 0 {
-			at = strings.Repeat(" ", len(at))
+	f.columns(run.at, fmt.Sprintf("%-8s", status), text)
+}
+
+// columns writes what happened at an instant: a word of eight columns, and a
+// text that is wrapped.
+func (f *feed) columns(at time.Time, word, text string) {
+	for i, line := range wrap(text, width-len(indent)) {
+		if i == 0 {
+			f.text("%s  %s  %s", shown(at), word, line)
+		} else {
+			f.text("%s%s", indent, line)
 		}
-		f.text("%s  %s", at, line)
 	}
 }
 
@@ -161,15 +175,11 @@ func (f *feed) life(l life, refused, reported int) {
 	if l == (life{}) {
 		return
 	}
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		noun string
-	}{{l.signups, "signup"}, {l.logins, "login"}, {l.slips, "mistyped password"}, {l.refreshes, "token refresh"}, {l.others, "other request"}} {
-		if p.n > 0 {
-			parts = append(parts, count(p.n, p.noun))
-		}
+	l.others = 0 // they need no telling each time
+	harm := "nobody refused"
+	if refused+reported > 0 {
+		harm = fmt.Sprintf("%d refused, %d reported", refused, reported)
 	}
-	line := fmt.Sprintf("%s  ordinary life: %s; %d refused, %d reported", shown(f.now()), strings.Join(parts, ", "), refused, reported)
-	f.text("\n%s", f.paint(dim, line))
+	f.text("")
+	f.text("%s", f.paint(dim, fmt.Sprintf("%s  ordinary life: %s; %s", shown(f.now()), l, harm)))
 }

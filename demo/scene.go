@@ -39,7 +39,7 @@ func (d *day) stage(s *scene, number, of int) {
 	d.then(s.at, func(ctx context.Context) error {
 		d.tellLife()
 		d.feed.scene(number, of, s)
-		return d.rest(ctx)
+		return d.rest(ctx, d.pause)
 	})
 	for _, m := range s.moves {
 		d.then(s.at+m.after, func(ctx context.Context) error {
@@ -59,6 +59,6 @@ func (d *day) stage(s *scene, number, of int) {
 	}
 	d.then(s.at+s.end, func(ctx context.Context) error {
 		d.feed.endMoves()
-		return d.rest(ctx)
+		return d.rest(ctx, d.pause)
 	})
 }

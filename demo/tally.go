@@ -126,7 +126,7 @@ func (t *tally) close() ([]row, error) {
 		}
 	}
 	if t.refused > 0 {
-		complaints = append(complaints, fmt.Sprintf("%d requests of people who belong here were refused", t.refused))
+		complaints = append(complaints, "refused to people who belong here: "+count(t.refused, "request"))
 	}
 	var err error
 	if len(complaints) > 0 {

@@ -88,13 +88,17 @@ func receipt(r gatehouse.Record) []string {
 	case r.Kind == gatehouse.TokenReused:
 		return []string{"a spent refresh token came back: thief and owner cannot be told apart, so the session was ended"}
 	case r.Kind == gatehouse.IPAddressBlocked && r.Block != nil:
-		return []string{fmt.Sprintf("until %s, for %s", until(r.Block.Until), gatehouse.CleanText(r.Block.Reason, 60))}
+		return []string{fmt.Sprintf("until %s; undo: gatehouse blocks remove %s", until(r.Block.Until), gatehouse.FormatPrefix(r.Block.Prefix))}
 	case r.Block != nil:
 		return []string{"by " + gatehouse.CleanText(r.Block.By, 60)}
 	case f == nil:
 		return nil
 	default:
-		return append(evidence(f), "done: "+done(f))
+		lines := append(evidence(f), done(f))
+		if f.Count > 1 {
+			lines[0] += fmt.Sprintf("; %d times so far", f.Count)
+		}
+		return lines
 	}
 }
 
@@ -104,13 +108,13 @@ func evidence(f *gatehouse.Finding) []string {
 	switch {
 	case e.Travel != nil:
 		t := e.Travel
-		lines = append(lines, fmt.Sprintf("from %s to %s, %.0f km in %s; signs: %s", placeName(t.From.Place), placeName(t.To.Place),
+		lines = append(lines, fmt.Sprintf("from %s to %s, at least %.0f km in %s; %s", placeName(t.From.Place), placeName(t.To.Place),
 			t.DistanceKm, lasting(t.To.Time.Sub(t.From.Time)), strings.ReplaceAll(strings.Join(e.Signs, ", "), "_", " ")))
 	case f.Threshold == 0:
-		lines = append(lines, fmt.Sprintf("%s at %s", gatehouse.CleanText(e.Pattern, 60), gatehouse.CleanText(e.Endpoint, 60)))
+		lines = append(lines, fmt.Sprintf("recognised: %s; at %s", gatehouse.CleanText(e.Pattern, 60), gatehouse.CleanText(e.Endpoint, 60)))
 	default:
 		what := count(f.Observed, nouns[f.Rule])
-		lines = append(lines, fmt.Sprintf("%s within %s, counted by %s; the limit is %d", what, lasting(f.Window), f.KeyedBy, f.Threshold))
+		lines = append(lines, fmt.Sprintf("%s within %s, by %s; the limit is %d", what, lasting(f.Window), f.KeyedBy, f.Threshold))
 	}
 	for _, s := range e.Devices {
 		lines = append(lines, fmt.Sprintf("- %s, %s, %s", gatehouse.CleanText(s.Device.Name, 40), s.IP, shown(s.Time)))
@@ -126,9 +130,9 @@ func done(f *gatehouse.Finding) string {
 		case a.Failure != "":
 			parts = append(parts, a.Response+" failed: "+gatehouse.CleanText(a.Failure, 60))
 		case a.Response == "log":
-			parts = append(parts, "written to the security log")
+			parts = append(parts, "logged")
 		case a.Response == "alert":
-			parts = append(parts, "people alerted")
+			parts = append(parts, "alert raised")
 		case a.Response == "rate_limit":
 			parts = append(parts, "further requests refused")
 		case a.Response == "block_ip":
