@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -45,6 +46,10 @@ type Options struct {
 	// refused. Requests that give gatehouse.SignupRefused are counted by the
 	// rapid-signup rule. Default: gatehouse.RequestRefused.
 	Refusal func(*http.Request) gatehouse.Kind
+	// Around are instruments, the first one outermost. They see each request
+	// once it is identified, so that FromContext works, and before it is
+	// admitted; Status tells how it was answered. A panic passes through them.
+	Around []func(http.Handler) http.Handler
 	// MaxBody is how many bytes of a body a handler can read; after that it
 	// gets a *http.MaxBytesError, which HandlerFunc answers with 413. Default:
 	// DefaultMaxBody. Negative: no limit.
@@ -106,6 +111,10 @@ func (m *Middleware) Wrap(next http.Handler) http.Handler {
 			g.endpoint = func(*http.Request) string { return AnyEndpoint }
 		}
 	}
+	g.around = http.HandlerFunc(g.serve)
+	for _, instrument := range slices.Backward(m.o.Around) {
+		g.around = instrument(g.around)
+	}
 	return g
 }
 
@@ -123,6 +132,7 @@ type guarded struct {
 	next     http.Handler
 	matched  http.Handler // next, or shorter where the endpoint is known
 	endpoint func(*http.Request) string
+	around   http.Handler // serve, with the instruments around it
 }
 
 // ServeHTTP does what the package comment says.
@@ -135,17 +145,23 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.identify(r)
 	x.setHeaders(w.Header())
 	x.request.Endpoint = g.endpoint(r)
-	if !g.admit(&x.writer, r, &x.request) {
+	g.around.ServeHTTP(&x.writer, r)
+}
+
+// serve asks whether the request may go on, and lets it.
+func (g *guarded) serve(w http.ResponseWriter, r *http.Request) {
+	q := &exchangeOf(r.Context()).request
+	if !g.admit(w, r, q) {
 		return
 	}
 	if g.o.MaxBody > 0 && r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, g.o.MaxBody)
 	}
 	next := g.next
-	if x.request.Endpoint != Unmatched {
+	if q.Endpoint != Unmatched {
 		next = g.matched
 	}
-	next.ServeHTTP(&x.writer, r)
+	next.ServeHTTP(w, r)
 }
 
 // admit asks the engine and, when the answer is not to go on, answers.

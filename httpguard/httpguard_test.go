@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -336,5 +337,35 @@ func TestProblemDetailsError(t *testing.T) {
 		if got := p.Error(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Instruments see who asks and how it was answered, refusals included.
+func TestAround(t *testing.T) {
+	var seen []string
+	instrument := func(name string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r)
+				q, _ := httpguard.FromContext(r.Context())
+				seen = append(seen, fmt.Sprint(name, " ", q.Endpoint, " ", httpguard.Status(r.Context())))
+			})
+		}
+	}
+	engine := &admitter{decision: gatehouse.Decision{Verdict: gatehouse.Allow}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /a", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		w.WriteHeader(http.StatusOK) // too late
+	})
+	h := httpguard.New(engine, httpguard.Options{
+		Around: []func(http.Handler) http.Handler{instrument("outer"), instrument("inner")},
+	}).Wrap(mux)
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
+	engine.decision = gatehouse.Decision{Verdict: gatehouse.Limited, RetryAfter: time.Second}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
+	want := []string{"inner GET /a 418", "outer GET /a 418", "inner GET /a 429", "outer GET /a 429"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("the instruments saw %q, want %q", seen, want)
 	}
 }

@@ -41,6 +41,16 @@ func FromContext(ctx context.Context) (Request, bool) {
 	return Request{}, false
 }
 
+// Status returns the status of the answer to the request that ctx belongs to, or
+// 0 as long as there is none. It is for instruments; see Options.Around. Call it
+// in the goroutine that serves the request.
+func Status(ctx context.Context) int {
+	if x := exchangeOf(ctx); x != nil {
+		return x.writer.status
+	}
+	return 0
+}
+
 // exchange is everything that is kept for one request, in one allocation: the
 // context that carries it, and the writer that its answer goes through.
 type exchange struct {
