@@ -150,12 +150,14 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve asks whether the request may go on, and lets it.
 func (g *guarded) serve(w http.ResponseWriter, r *http.Request) {
-	q := &exchangeOf(r.Context()).request
+	x := exchangeOf(r.Context())
+	q := &x.request
 	if !g.admit(w, r, q) {
 		return
 	}
 	if g.o.MaxBody > 0 && r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, g.o.MaxBody)
+		// The server's own writer, which learns from it to close the connection.
+		r.Body = http.MaxBytesReader(x.writer.ResponseWriter, r.Body, g.o.MaxBody)
 	}
 	next := g.next
 	if q.Endpoint != Unmatched {
