@@ -36,7 +36,7 @@ func (s *shard) disposable(p *slot) bool {
 // makeSlot makes room for one more slot: by removing what has expired if that
 // frees much, by growing the table, or by evicting.
 func (s *shard) makeSlot(now uint32) bool {
-	n := min(len(s.slots)*3/2, s.maxSlots, len(s.slots)+(s.maxBytes-s.bytes())/slotBytes)
+	n := min(len(s.slots)*3/2, s.maxSlots, len(s.slots)+(s.maxBytes-s.bytes())/slotBytes) &^ 1
 	if n < len(s.slots)+minSlots/2 {
 		return s.evictSlot(now)
 	}

@@ -13,8 +13,8 @@ import (
 const (
 	slotBytes = int(unsafe.Sizeof(slot{}))
 	minSlots  = 16
-	// A table is at most 7/8 full; it grows by half.
-	fullNum, fullDen = 7, 8
+	// A table is at most 3/4 full; it grows by half.
+	fullNum, fullDen = 3, 4
 
 	// The clock of a shard runs from 0 to maxClock, 25 days after its base. A
 	// new base puts it at midClock, more than the longest window after it.
@@ -38,14 +38,14 @@ var errFull = fmt.Errorf("memory: every counter in reach is in use: %w", gatehou
 // with linear probing, the rings, and the reservations in flight.
 type shard struct {
 	mu      sync.Mutex
-	base    int64 // ms since 1970 of time 0 in slots
-	slots   []slot
+	base    int64  // ms since 1970 of time 0 in slots
+	slots   []slot // an even number
+	limits  *limits
+	gates   gates
+	rings   rings
 	used    int
 	inserts uint32
 	hand    int // where sweeping and eviction go on
-	limits  *limits
-	rings   rings
-	gates   gates
 
 	maxSlots int // of the table
 	maxBytes int // of table and rings together
@@ -54,10 +54,10 @@ type shard struct {
 
 func (s *shard) init(l *limits, budget, waiters int) {
 	s.limits = l
-	s.maxSlots = budget * 3 / 4 / slotBytes
+	s.maxSlots = budget * 3 / 4 / slotBytes &^ 1
 	s.maxBytes = budget * 7 / 8
 	s.gates.init(budget/8, waiters)
-	s.slots = make([]slot, min(minSlots, s.maxSlots))
+	s.slots = make([]slot, minSlots)
 }
 
 func (s *shard) bytes() int { return len(s.slots)*slotBytes + s.rings.bytes }
@@ -108,22 +108,31 @@ func (s *shard) rebase(ms int64) uint32 {
 	return midClock
 }
 
+// home returns where the search for a tag begins in a table of n slots: at the
+// beginning of a pair, which is a cache line.
 func home(tag uint64, n int) int {
-	hi, _ := bits.Mul64(tag, uint64(n))
-	return int(hi)
+	hi, _ := bits.Mul64(tag, uint64(n/2))
+	return int(hi) * 2
 }
 
 // find returns where the slot of a tag is, or -1.
 func (s *shard) find(tag uint64) int {
 	slots := s.slots
 	for i := home(tag, len(slots)); ; {
-		switch slots[i].tag {
-		case tag:
-			return i
-		case 0:
+		pair := (*[2]slot)(slots[i:])
+		// One branch for both, since a wrong guess costs as much as the wait
+		// for the memory.
+		second := 0
+		if pair[1].tag == tag {
+			second = 1
+		}
+		if pair[second].tag == tag {
+			return i + second
+		}
+		if pair[0].tag == 0 || pair[1].tag == 0 {
 			return -1
 		}
-		if i++; i == len(slots) {
+		if i += 2; i == len(slots) {
 			i = 0
 		}
 	}
@@ -185,7 +194,7 @@ func (s *shard) remove(i int) {
 // resize moves every slot to a table of n.
 func (s *shard) resize(n int) {
 	old := s.slots
-	s.slots = make([]slot, n)
+	s.slots = make([]slot, (n+1)&^1)
 	for i := range old {
 		if old[i].tag != 0 {
 			s.slots[s.vacancy(old[i].tag)] = old[i]
