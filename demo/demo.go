@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -49,11 +50,14 @@ const (
 	hashIterations = 1
 )
 
+// ErrOptions says that an address in Options is not written like one.
+var ErrOptions = errors.New("the demo cannot run like this")
+
 // Run lives through the day. It returns an error that wraps ErrUnexpected if that
 // went otherwise than it should, even if the server went on afterwards; an error
 // that wraps that of ctx if Once is set and ctx ended before the day did; and
-// one when the server cannot start or Out cannot be written to. Its data
-// directory is removed before it returns.
+// one when the server cannot start or Out cannot be written to; ErrOptions says
+// that it never could. Its data directory is removed before it returns.
 func Run(ctx context.Context, o Options) error {
 	if o.Command == "" {
 		o.Command = "gatehouse"
@@ -90,9 +94,9 @@ func run(ctx context.Context, o Options, dir string) error {
 	}
 	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	d.client = &client{url: "http://" + a.PublicAddr().String(), http: &http.Client{Transport: transport, Timeout: time.Minute}}
+	d.client = &client{url: reachable(a.PublicAddr()), http: &http.Client{Transport: transport, Timeout: time.Minute}}
 
-	s := stay{o: o, dir: dir, url: d.client.url, admin: a.AdminAddr().String(), notes: notes}
+	s := stay{o: o, dir: dir, url: d.client.url, admin: reachable(a.AdminAddr()), notes: notes}
 	running, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() {
@@ -148,12 +152,27 @@ func configure(o Options, dir string) (app.Config, []string, error) {
 	notes = append(notes, note...)
 	config, err := app.Load(app.Sources{Flags: func(c *app.Config) {
 		c.Listen, c.AdminListen, c.Data = listen, admin, dir
-		// The demo stands in front of the server like a proxy.
-		c.TrustedProxies = []string{"127.0.0.0/8", "::1/128"}
+		// The demo stands in front of the server like a proxy, on this machine.
+		c.TrustedProxies = []string{"127.0.0.0/8", "::1"}
+		if ip, err := netip.ParseAddrPort(listen); err == nil && !ip.Addr().IsUnspecified() {
+			c.TrustedProxies = append(c.TrustedProxies, ip.Addr().String())
+		}
 		c.Passwords.MemoryKiB, c.Passwords.Iterations = hashMemoryKiB, hashIterations
 		c.GeoIP.Networks = networks()
 	}})
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrOptions, err)
+	}
 	return config, notes, err
+}
+
+// reachable is the URL of a listener for somebody on this machine.
+func reachable(a net.Addr) string {
+	at := a.(*net.TCPAddr).AddrPort()
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+	}
+	return "http://" + at.String()
 }
 
 // free returns the address that was asked for. If none was, it is the usual one,

@@ -250,11 +250,14 @@ func TestNobodyReads(t *testing.T) {
 	removed(t, dir)
 }
 
-func TestPortTaken(t *testing.T) {
-	o, _, dir := options(t)
-	o.Listen = "192.0.2.1:80" // not an address of this machine
-	if err := demo.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), `listen "192.0.2.1:80"`) {
-		t.Errorf("got %v", err)
+func TestBadAddress(t *testing.T) {
+	for address, malformed := range map[string]bool{"192.0.2.1:80": false /* not of this machine */, "nonsense": true} {
+		o, _, dir := options(t)
+		o.Listen = address
+		err := demo.Run(t.Context(), o)
+		if err == nil || !strings.Contains(err.Error(), address) || errors.Is(err, demo.ErrOptions) != malformed {
+			t.Errorf("%s: got %v", address, err)
+		}
+		removed(t, dir)
 	}
-	removed(t, dir)
 }

@@ -23,7 +23,7 @@ func (f *feed) opening(d *day, s stay) {
 	}
 	f.text("")
 	f.text("  login server  %s/api/auth", s.url)
-	f.text("  admin         http://%s/healthz", s.admin)
+	f.text("  admin         %s/healthz", s.admin)
 	f.text("  data          %s (removed at the end)", s.dir)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,7 +18,7 @@ type demoCmd struct {
 	Listen      string        `help:"Where people log in (default 127.0.0.1:8080, or a free port if that is taken)." placeholder:"ADDR"`
 	AdminListen string        `help:"Where health and control answer (default 127.0.0.1:8081, or a free port)." placeholder:"ADDR"`
 	Once        bool          `help:"End with the day, with exit code 0 only if every rule fired and nobody else was hurt."`
-	Pause       time.Duration `help:"How long the feed rests before and after each attack." default:"1.2s" placeholder:"DURATION"`
+	Pause       time.Duration `help:"How long the feed rests before and after each attack (default 1.2s; 0s: not at all)." default:"1.2s" placeholder:"DURATION"`
 	JSON        bool          `help:"Print each finding and block as one JSON object a line, and nothing else." name:"json"`
 }
 
@@ -30,7 +31,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE)
-	return demo.Run(ctx, demo.Options{
+	err := demo.Run(ctx, demo.Options{
 		Out:         c.out,
 		Listen:      cmd.Listen,
 		AdminListen: cmd.AdminListen,
@@ -41,6 +42,10 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 		Command:     called(),
 		Logger:      slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
+	if errors.Is(err, demo.ErrOptions) {
+		return usageError{err}
+	}
+	return err
 }
 
 // called is how this program was called, for commands to copy.
