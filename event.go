@@ -18,6 +18,7 @@ const (
 	SignupFailed          Kind = "signup_failed"
 	SignupRefused         Kind = "signup_refused"
 	TokenRefreshed        Kind = "token_refreshed"
+	TokenRefreshRepeated  Kind = "token_refresh_repeated" // a racing retry, given the same successor
 	TokenRefreshFailed    Kind = "token_refresh_failed"
 	TokenRefreshRefused   Kind = "token_refresh_refused"
 	TokenReused           Kind = "token_reuse_detected" // a spent refresh token came back; its family was ended
@@ -51,7 +52,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		LoginSucceeded, LoginFailed, LoginRefused, SignupSucceeded, SignupFailed, SignupRefused,
-		TokenRefreshed, TokenRefreshFailed, TokenRefreshRefused, TokenReused, LoggedOut, LoggedOutEverywhere,
+		TokenRefreshed, TokenRefreshRepeated, TokenRefreshFailed, TokenRefreshRefused, TokenReused, LoggedOut, LoggedOutEverywhere,
 		PasswordChanged, PasswordChangeFailed, PasswordChangeRefused, DeviceEnded, RequestRefused,
 		BruteForceDetected, MultipleDeviceLogin, RapidTokenRefresh, BotActivityDetected, GeographicAnomaly,
 		AccountTakeoverAttempt, SuspiciousActivity, IPAddressBlocked, IPAddressUnblocked,

@@ -144,7 +144,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	case accounts.Rotated:
 		e.Kind = gatehouse.TokenRefreshed
 	case accounts.Repeated:
-		e.Kind, e.Reason = gatehouse.TokenRefreshed, "repeated"
+		e.Kind = gatehouse.TokenRefreshRepeated
 	case accounts.Reused:
 		e.Kind = gatehouse.TokenReused
 	case accounts.SessionOver:
@@ -155,7 +155,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.guard.Observe(r.Context(), e); err != nil {
 		return failed(e.User, err)
 	}
-	if e.Kind != gatehouse.TokenRefreshed {
+	if outcome != accounts.Rotated && outcome != accounts.Repeated {
 		return unauthorized(w, "The refresh token is not valid. Log in again.", "invalid_token")
 	}
 	return answer(w, http.StatusOK, tokensOf(grant))

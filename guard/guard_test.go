@@ -414,3 +414,27 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// Ten exchanges of a token are found; retries that race are no exchanges.
+func TestRapidRefreshCountsNoRetries(t *testing.T) {
+	d := newDesk(t, nil)
+	observe := func(kind gatehouse.Kind) []gatehouse.Finding {
+		e := d.event("", home)
+		e.Kind, e.User, e.Session = kind, "ada", "session"
+		got, err := d.Observe(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Findings
+	}
+	for range 30 {
+		if f := observe(gatehouse.TokenRefreshRepeated); f != nil {
+			t.Fatalf("retries are reported: %+v", f)
+		}
+	}
+	for i := range 10 {
+		if f := observe(gatehouse.TokenRefreshed); (f != nil) != (i == 9) {
+			t.Fatalf("refresh %d: %+v", i+1, f)
+		}
+	}
+}
