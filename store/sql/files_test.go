@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"bytes"
 	"context"
 	stdsql "database/sql"
 	"errors"
@@ -151,6 +152,25 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 				t.Errorf("got: %v", err)
 			}
 		})
+	}
+}
+
+// What turns out to be somebody else's is left as it was.
+func TestForeignDatabaseIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.db")
+	execSQL(t, path, "CREATE TABLE other (x)", "INSERT INTO other VALUES (1)")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sql.OpenSQLite(t.Context(), path, sql.Options{}); !errors.Is(err, sql.ErrForeign) {
+		t.Errorf("OpenSQLite: %v", err)
+	}
+	if _, err := sql.AttachSQLite(t.Context(), path, sql.Options{}); !errors.Is(err, sql.ErrForeign) {
+		t.Errorf("AttachSQLite: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed (%v)", err)
 	}
 }
 

@@ -59,6 +59,9 @@ func newSelection(q gatehouse.Query) *selection {
 	if s.legs == nil {
 		s.legs = []string{"time IS NOT NULL"}
 	}
+	if q.Limit > 0 {
+		s.size = min(s.size, q.Limit)
+	}
 	return s
 }
 

@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // also registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // beginWriting takes SQLite's one write lock at once, so that what an operation
@@ -56,24 +58,29 @@ func AttachSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 
 func open(ctx context.Context, path string, o Options, prepare func(context.Context, *stdsql.DB) error) (*Store, error) {
 	o = o.withDefaults()
-	writes, err := stdsql.Open("sqlite", dsn(path, o, writePragmas...))
+	reads, err := stdsql.Open("sqlite", dsn(path, o, "query_only(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("sql: open %s: %w", path, err)
 	}
+	reads.SetMaxOpenConns(o.Readers)
+	reads.SetMaxIdleConns(o.Readers)
+	writes, err := stdsql.Open("sqlite", dsn(path, o, writePragmas...))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), reads.Close())
+	}
 	writes.SetMaxOpenConns(1)
-	err = checkWAL(ctx, writes)
+	// To connect for writing changes the journal mode: it comes after the look
+	// whether the file is one of ours.
+	_, _, _, err = schema(ctx, reads)
+	if err == nil {
+		err = connectWAL(ctx, writes, o.BusyTimeout)
+	}
 	if err == nil {
 		err = prepare(ctx, writes)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), writes.Close())
+		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	reads, err := stdsql.Open("sqlite", dsn(path, o, "query_only(1)"))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), writes.Close())
-	}
-	reads.SetMaxOpenConns(o.Readers)
-	reads.SetMaxIdleConns(o.Readers)
 	return newStore(reads, writes, o), nil
 }
 
@@ -131,17 +138,38 @@ func dsn(path string, o Options, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
 }
 
-// checkWAL reports a file system that cannot share memory between processes;
-// SQLite then silently keeps another journal.
-func checkWAL(ctx context.Context, db *stdsql.DB) error {
+// connectWAL opens the connection for writing. It reports a file system that
+// cannot share memory between processes; SQLite then silently keeps another
+// journal. While another process makes the same new file, SQLite does not wait
+// for it by itself.
+func connectWAL(ctx context.Context, db *stdsql.DB, patience time.Duration) error {
+	const pause = 10 * time.Millisecond
 	var mode string
-	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return fmt.Errorf("not a database that can be used: %w", err)
+	for start := time.Now(); ; {
+		err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode)
+		if err == nil {
+			break
+		}
+		if !busy(err) || time.Since(start) > patience {
+			return fmt.Errorf("connect for writing: %w", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if mode != "wal" {
 		return fmt.Errorf("the file system has no write-ahead log for SQLite (journal mode is %q)", mode)
 	}
 	return nil
+}
+
+// busy reports that another connection holds a lock.
+func busy(err error) bool {
+	const primary = 0xff // the rest of the code says more closely why
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&primary == sqlite3.SQLITE_BUSY
 }
 
 // checkWritable reports a file that can only be read; SQLite opens one all the

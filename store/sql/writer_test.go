@@ -346,3 +346,29 @@ func TestCloseWaitsForWhatIsInFlight(t *testing.T) {
 		t.Errorf("kept %v", got)
 	}
 }
+
+// A call that has begun, but not yet reached the queue, is served too.
+func TestCloseWaitsForWhoHasEntered(t *testing.T) {
+	s := openTest(t, Options{})
+	if err := s.enter(); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	for s.enter() == nil { // until Close has begun
+		s.leave()
+	}
+	for i := range 50 {
+		r, err := toRow(testRecord(fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writer.do(t.Context(), &write{rows: []row{r}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.leave()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
