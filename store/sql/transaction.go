@@ -33,16 +33,15 @@ func (w *writer) transact(batch []*write) (err error) {
 	if _, err := w.handle.exec(ctx, beginWriting); err != nil {
 		return err
 	}
-	var rows []row
 	for _, wr := range batch {
-		if wr.op == nil {
-			rows = append(rows, wr.rows...)
-		} else if err := w.operate(ctx, wr); err != nil {
+		if wr.op != nil {
+			err = w.operate(ctx, wr)
+		} else {
+			err = insertRows(ctx, w.handle, wr.rows)
+		}
+		if err != nil {
 			return err
 		}
-	}
-	if err := insertRows(ctx, w.handle, rows); err != nil {
-		return err
 	}
 	_, err = w.handle.exec(ctx, "COMMIT")
 	return err

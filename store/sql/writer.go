@@ -99,7 +99,7 @@ func (w *writer) run() {
 // clients that were answered last are about to ask again: it lets those that can
 // run do so, for as long as that brings more, but waits for nobody.
 func (w *writer) gather(batch []*write) []*write {
-	const passes = 3 // that bring nothing, and it goes to work
+	const passes = 8 // that bring nothing, and it goes to work
 	for quiet := 0; quiet < passes && len(batch) < w.limit; quiet++ {
 		runtime.Gosched()
 		for n := min(len(w.queue), w.limit-len(batch)); n > 0; n-- {
