@@ -27,7 +27,7 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 	g, err := guard.New(guard.Options{
 		Windows: memory.NewWindows(memory.Options{}), Blocks: blocks,
-		Sightings: struct{ gatehouse.Sightings }{}, Journal: struct{ gatehouse.Journal }{},
+		Sightings: memory.NewSightings(memory.Options{}), Journal: memory.NewJournal(memory.Options{}),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -134,28 +134,23 @@ const (
 // with the earlier ones. It returns a geographic anomaly when the way from the
 // place before cannot have been travelled in the time, or leads to a country in
 // which the user has not been seen; and an account takeover besides when the
-// device is new as well. A country that is known for the user is no anomaly by
-// itself, so that commuters and people coming home raise none. Unknown places
-// are never an anomaly.
+// device is new as well.
+//
+// A country that is known for the user is no anomaly by itself, so that
+// commuters and people coming home raise none. A known device is compared with
+// its own last place: what a stranger did elsewhere on another device is not
+// held against the owner, nor is a laptop at home while the phone travels.
+// Unknown places are never an anomaly.
 func (g *Guard) CheckAccountTakeover(sightings []gatehouse.Sighting) []gatehouse.Finding {
 	if len(sightings) < 2 || !sightings[0].Place.Known() {
 		return nil
 	}
-	now, earlier := sightings[0], sightings[1:]
-	var last *gatehouse.Sighting
-	newDevice, newCountry := true, true
-	for i := range earlier {
-		s := &earlier[i]
-		if last == nil && s.Place.Known() {
-			last = s
-		}
-		newDevice = newDevice && s.Device.ID != now.Device.ID
-		newCountry = newCountry && s.Place.Country != now.Place.Country
-	}
-	if last == nil {
+	now := sightings[0]
+	before, newDevice, newCountry := lastKnown(sightings[1:], now)
+	if before == nil {
 		return nil
 	}
-	way := g.travel.Between(*last, now)
+	way := g.travel.Between(*before, now)
 	newCountry = newCountry && way.CountryChanged
 	if !way.Impossible && !newCountry {
 		return nil
@@ -182,4 +177,30 @@ func (g *Guard) CheckAccountTakeover(sightings []gatehouse.Sighting) []gatehouse
 		add(&g.rules.AccountTakeover)
 	}
 	return findings
+}
+
+// lastKnown returns the sighting to compare now with, nil if there is none whose
+// place is known, and whether the device and the country are new.
+func lastKnown(earlier []gatehouse.Sighting, now gatehouse.Sighting) (last *gatehouse.Sighting, newDevice, newCountry bool) {
+	var ofUser, ofDevice *gatehouse.Sighting
+	newDevice, newCountry = true, true
+	for i := range earlier {
+		s := &earlier[i]
+		sameDevice := s.Device.ID == now.Device.ID
+		newDevice = newDevice && !sameDevice
+		newCountry = newCountry && s.Place.Country != now.Place.Country
+		if !s.Place.Known() {
+			continue
+		}
+		if ofUser == nil {
+			ofUser = s
+		}
+		if ofDevice == nil && sameDevice {
+			ofDevice = s
+		}
+	}
+	if ofDevice != nil {
+		return ofDevice, newDevice, newCountry
+	}
+	return ofUser, newDevice, newCountry
 }

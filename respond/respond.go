@@ -42,8 +42,8 @@ const System = "gatehouse"
 
 // Respond joins f to the ongoing attack that key names, if there is one, does
 // what rule says about the address of e, and returns f with its receipt and the
-// records to be written: none when an ongoing attack goes on as before, beyond
-// its second, fourth, eighth ... time. It gives no alert; see Alert.
+// records to be written: none when an ongoing attack goes on as before, but for
+// its tenth, hundredth ... time. It gives no alert; see Alert.
 //
 // It does not fail: what could not be done stands in the receipt.
 func (r *Responder) Respond(ctx context.Context, rule rules.Rule, key gatehouse.Key, f gatehouse.Finding, e gatehouse.Event) (gatehouse.Finding, []gatehouse.Record) {
@@ -58,7 +58,7 @@ func (r *Responder) Respond(ctx context.Context, rule rules.Rule, key gatehouse.
 		f.Actions = append(f.Actions, gatehouse.Action{Response: "alert"})
 	}
 
-	if blockRecord == nil && f.Count&(f.Count-1) != 0 {
+	if blockRecord == nil && !powerOfTen(f.Count) {
 		return f, nil
 	}
 	records := []gatehouse.Record{newRecord(e, f.Kind, f.Severity)}
@@ -125,6 +125,13 @@ func (r *Responder) block(ctx context.Context, rule rules.Rule, f *gatehouse.Fin
 	record := newRecord(e, gatehouse.IPAddressBlocked, f.Severity)
 	record.Block = &got
 	return []gatehouse.Action{action}, &record
+}
+
+func powerOfTen(n int) bool {
+	for n > 1 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 1
 }
 
 func newRecord(e gatehouse.Event, kind gatehouse.Kind, s gatehouse.Severity) gatehouse.Record {
