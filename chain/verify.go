@@ -1,0 +1,124 @@
+package chain
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Entry is a record as it was found, with its place in its node's chain.
+type Entry struct {
+	ID     string
+	Node   string
+	Seq    int64
+	Hash   Hash
+	Fields []any // as given to Next
+}
+
+// Fault is the first thing that is wrong with a log.
+type Fault struct {
+	What string // altered, removed, inserted or unsigned
+	Node string
+	Seq  int64  // the place of the record, or where it would be
+	ID   string // of the record; empty for one that was removed
+	Why  string // a sentence
+}
+
+// The faults.
+const (
+	Altered  = "altered"
+	Removed  = "removed"
+	Inserted = "inserted"
+	Unsigned = "unsigned"
+)
+
+// Error describes the fault.
+func (f *Fault) Error() string {
+	if f.ID == "" {
+		return fmt.Sprintf("place %d of node %q: %s: %s", f.Seq, f.Node, f.What, f.Why)
+	}
+	return fmt.Sprintf("record %s, at place %d of node %q: %s: %s", f.ID, f.Seq, f.Node, f.What, f.Why)
+}
+
+// Verifier goes through a log in the order in which it was written. It is not
+// safe for concurrent use.
+type Verifier struct {
+	heads  map[string]Head
+	at     map[string]Head // how far each node has been verified
+	expect map[string][]Head
+}
+
+// NewVerifier returns a Verifier for a log whose chains end at heads. Chains
+// begin at the start, or where a signed head of begun says that earlier records
+// were removed for good reason. Every head must be signed by key.
+func NewVerifier(key ed25519.PublicKey, heads, begun []Head) (*Verifier, error) {
+	v := &Verifier{heads: make(map[string]Head), at: make(map[string]Head), expect: make(map[string][]Head)}
+	for to, list := range map[*map[string]Head][]Head{&v.heads: heads, &v.at: begun} {
+		for _, h := range list {
+			if !h.SignedBy(key) {
+				return nil, &Fault{What: Unsigned, Node: h.Node, Seq: h.Seq, Why: "the signature of a head of the log is not that of its key"}
+			}
+			(*to)[h.Node] = h
+		}
+	}
+	return v, nil
+}
+
+// Expect demands that the log passes through a head that was kept elsewhere.
+func (v *Verifier) Expect(h Head) { v.expect[h.Node] = append(v.expect[h.Node], h) }
+
+// Add verifies the next record and returns what is wrong with it, or nil.
+func (v *Verifier) Add(e Entry) *Fault {
+	last := v.at[e.Node]
+	fault := func(what, why string) *Fault {
+		return &Fault{What: what, Node: e.Node, Seq: e.Seq, ID: e.ID, Why: why}
+	}
+	switch {
+	case e.Seq <= last.Seq:
+		return fault(Inserted, "its place belongs to another record")
+	case e.Seq > last.Seq+1:
+		f := fault(Removed, fmt.Sprintf("%d missing before record %s", e.Seq-last.Seq-1, e.ID))
+		f.Seq, f.ID = last.Seq+1, ""
+		return f
+	case Next(last.Hash, e.Node, e.Seq, e.Fields) != e.Hash:
+		return fault(Altered, "it is not what was written at this place")
+	}
+	now := Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash}
+	for _, h := range v.expect[e.Node] {
+		if h.Seq == e.Seq && h.Hash != e.Hash {
+			return fault(Altered, "the log up to here is not the one whose head was kept")
+		}
+	}
+	if h, ok := v.heads[e.Node]; !ok || e.Seq > h.Seq {
+		return fault(Inserted, "it stands behind the signed end of the log")
+	} else if e.Seq == h.Seq && e.Hash != h.Hash {
+		return fault(Altered, "the log up to here is not the one that was signed")
+	}
+	v.at[e.Node] = now
+	return nil
+}
+
+// Close verifies that nothing is missing at the end, and returns how far each
+// node's chain has come.
+func (v *Verifier) Close() ([]Head, *Fault) {
+	var ends []Head
+	missing := func(h Head, why string) *Fault {
+		return &Fault{What: Removed, Node: h.Node, Seq: v.at[h.Node].Seq + 1, Why: why}
+	}
+	for node, h := range v.heads {
+		if v.at[node].Seq < h.Seq {
+			return nil, missing(h, fmt.Sprintf("the log was signed up to place %d", h.Seq))
+		}
+		ends = append(ends, h)
+	}
+	for _, kept := range v.expect {
+		for _, h := range kept {
+			if v.at[h.Node].Seq < h.Seq {
+				return nil, missing(h, fmt.Sprintf("the head that was kept is at place %d", h.Seq))
+			}
+		}
+	}
+	slices.SortFunc(ends, func(a, b Head) int { return strings.Compare(a.Node, b.Node) })
+	return ends, nil
+}
