@@ -97,7 +97,8 @@ func (g *Guard) blocked(ctx context.Context, ip netip.Addr, at time.Time) gateho
 // failure turns the error of a store into a refusal: a guard that cannot count
 // lets nothing through.
 func (g *Guard) failure(ctx context.Context, doing string, err error) gatehouse.Decision {
-	if !errors.Is(err, gatehouse.ErrBusy) {
+	// A client that hung up while it waited is no failure of the store.
+	if !errors.Is(err, gatehouse.ErrBusy) && !errors.Is(err, context.Canceled) {
 		g.onError(ctx, doing, err)
 	}
 	return gatehouse.Decision{Verdict: gatehouse.Busy, RetryAfter: askAgain}

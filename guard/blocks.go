@@ -12,13 +12,20 @@ import (
 	"github.com/fluxstudio/gatehouse/respond"
 )
 
+// ErrInvalidBlock is wrapped by the error of BlockIP for a block that cannot be.
+var ErrInvalidBlock = errors.New("not a block that can be placed")
+
 // BlockIP keeps an address or network out and records ip_address_blocked. Of b
 // the Prefix, Created and Reason are required; a zero Until holds until it is
 // lifted. Where the prefix is blocked already the later end wins; the block in
 // force is returned.
 func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
+	// 0.0.0.0/0 by its other name, ::ffff:0:0/96, is still everybody.
+	if a := b.Prefix.Addr(); a.Is4In6() && b.Prefix.Bits() >= 96 {
+		b.Prefix = netip.PrefixFrom(a.Unmap(), b.Prefix.Bits()-96)
+	}
 	if err := validate(b); err != nil {
-		return gatehouse.Block{}, err
+		return gatehouse.Block{}, fmt.Errorf("%w: %w", ErrInvalidBlock, err)
 	}
 	if b.ID == "" {
 		b.ID = gatehouse.NewID(b.Created)
@@ -38,13 +45,13 @@ func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block
 func validate(b gatehouse.Block) error {
 	switch {
 	case !b.Prefix.IsValid():
-		return errors.New("guard: a block needs an address or a network")
+		return errors.New("it needs an address or a network")
 	case b.Prefix.Bits() == 0:
-		return fmt.Errorf("guard: a block of %s would keep everybody out", b.Prefix)
+		return fmt.Errorf("%s would keep everybody out", b.Prefix)
 	case b.Created.IsZero():
-		return errors.New("guard: a block needs the time of its creation")
+		return errors.New("it needs the time of its creation")
 	case !b.Until.IsZero() && !b.Until.After(b.Created):
-		return errors.New("guard: a block must end after it begins")
+		return errors.New("it must end after it begins")
 	}
 	return nil
 }

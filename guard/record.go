@@ -20,16 +20,16 @@ func newRecord(e gatehouse.Event) gatehouse.Record {
 	return gatehouse.Record{ID: gatehouse.NewID(e.Time), Event: e, Severity: severities[e.Kind]}
 }
 
-// write makes records durable and then gives the alerts that they ask for.
+// write makes records durable and then gives the alerts that they ask for. People
+// hear of an attack even when the log cannot be written: that is their only
+// trace of it.
 func (g *Guard) write(ctx context.Context, records []gatehouse.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	if err := g.journal.Append(ctx, records...); err != nil {
-		return err
-	}
+	err := g.journal.Append(ctx, records...)
 	if err := g.responder.Alert(ctx, records); err != nil {
 		g.onError(ctx, "alert", err)
 	}
-	return nil
+	return err
 }

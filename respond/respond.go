@@ -70,7 +70,7 @@ func (r *Responder) Respond(ctx context.Context, rule rules.Rule, key gatehouse.
 }
 
 // Alert tells people of the records that open a finding whose rule asks for
-// it. Call it when they are durable.
+// it. Call it when they are durable, or could not be made so.
 func (r *Responder) Alert(ctx context.Context, records []gatehouse.Record) error {
 	if r.alerts == nil {
 		return nil

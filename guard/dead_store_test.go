@@ -1,0 +1,86 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/guard"
+)
+
+// deadJournal is a security log that nothing can be written to.
+type deadJournal struct{}
+
+func (deadJournal) Append(context.Context, ...gatehouse.Record) error {
+	return gatehouse.ErrUnavailable
+}
+
+// pager keeps what people were told.
+type pager struct {
+	mu   sync.Mutex
+	told []gatehouse.Record
+}
+
+func (p *pager) Alert(_ context.Context, r gatehouse.Record) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = append(p.told, r)
+	return nil
+}
+
+// An attack while the log cannot be written is refused, blocked and told of; it
+// is the only trace of it that people get.
+func TestAttackOnADeadLog(t *testing.T) {
+	people := new(pager)
+	d := newDesk(t, func(o *guard.Options) { o.Journal, o.Alerts, o.OnError = deadJournal{}, people, nil })
+	for i := range 5 {
+		a, decision := d.Begin(t.Context(), d.event("ada@example.com", home))
+		if a == nil {
+			t.Fatalf("attempt %d: %+v", i+1, decision)
+		}
+		if _, err := a.Fail(t.Context(), d.now, "password"); !errors.Is(err, gatehouse.ErrUnavailable) {
+			t.Errorf("attempt %d: error %v", i+1, err)
+		}
+	}
+	if a, got := d.Begin(t.Context(), d.event("ada@example.com", home)); a != nil || got.Verdict != gatehouse.Busy {
+		t.Errorf("the sixth attempt: %+v", got)
+	}
+	if _, found, err := d.IsIPBlocked(t.Context(), d.now, home); !found || err != nil {
+		t.Errorf("blocked: %v, %v", found, err)
+	}
+	if len(people.told) != 1 || people.told[0].Kind != gatehouse.BruteForceDetected {
+		t.Errorf("people were told %+v, want of one brute force", people.told)
+	}
+}
+
+// A client that hangs up while it waits for its turn is nobody's failure.
+func TestHangingUpInTheQueueIsNoError(t *testing.T) {
+	d := newDesk(t, nil) // whose OnError fails the test
+	for range 5 {
+		if a, got := d.Begin(t.Context(), d.event("ada@example.com", home)); a == nil {
+			t.Fatalf("refused: %+v", got)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a, got := d.Begin(ctx, d.event("ada@example.com", home)); a != nil || got.Verdict != gatehouse.Busy {
+		t.Errorf("a client that is gone: %+v", got)
+	}
+}
+
+// 0.0.0.0/0 has another spelling.
+func TestNobodyKeepsEverybodyOut(t *testing.T) {
+	d := newDesk(t, nil)
+	for _, s := range []string{"0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "::ffff:192.0.2.0/96"} {
+		b := gatehouse.Block{Prefix: netip.MustParsePrefix(s), Created: d.now, Reason: "test"}
+		if _, err := d.BlockIP(t.Context(), b); !errors.Is(err, guard.ErrInvalidBlock) {
+			t.Errorf("a block of %s: error %v", s, err)
+		}
+	}
+	if b, found, _ := d.IsIPBlocked(t.Context(), d.now, away); found {
+		t.Errorf("kept out by %+v", b)
+	}
+}
