@@ -19,7 +19,7 @@ type Options struct {
 	// timestamps and reservations, not parked goroutines. While a table
 	// grows, up to 1/256 of it is held twice, and what was let go of stays
 	// with the garbage collector for a while. Zero means 64 MiB, room for
-	// 1.1 million keys; less than 256 KiB is taken as 256 KiB.
+	// a million keys; less than 256 KiB is taken as 256 KiB.
 	MaxBytes int
 	// MaxWaiters bounds how many calls of Windows.Reserve wait for one key.
 	// Zero means 1024; a negative number lets none wait.

@@ -89,9 +89,11 @@ func (gs *gates) open(tag uint64, ms int64) *gate {
 	if gs.of == nil {
 		gs.of = make(map[uint64]*gate)
 	}
-	g := new(gate)
+	var g *gate
 	if n := len(gs.spare); n > 0 {
 		g, gs.spare = gs.spare[n-1], gs.spare[:n-1]
+	} else {
+		g = new(gate)
 	}
 	g.last = ms
 	gs.of[tag] = g

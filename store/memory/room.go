@@ -58,13 +58,15 @@ func (s *shard) expireAll(now uint32) {
 }
 
 // evictSlot removes what has expired within a sample, or else its coldest
-// counter.
+// counter. A sample is of so many counters, not slots: a crowded part of the
+// table loses more than an empty one, which keeps it even.
 func (s *shard) evictSlot(now uint32) bool {
 	for range sampleRounds {
 		coldest, at, before := warmest, -1, s.used
-		for range min(sampleSlots, len(s.slots)) {
+		for seen, looked := 0, 0; seen < sampleSlots && looked < len(s.slots); looked++ {
 			p := &s.slots[s.hand]
 			if p.tag != 0 {
+				seen++
 				c := s.coldness(p, now)
 				if c == expired {
 					s.remove(s.hand)
@@ -146,14 +148,16 @@ func (s *shard) growRing(i int, now uint32) (int, error) {
 		}
 	}
 	s.rings.grow(p)
-	s.rings.trim(max(0, s.maxBytes-len(s.slots)*slotBytes))
+	s.rings.trim(max(0, s.maxBytes-s.tableBytes()))
 	return i, nil
 }
 
-// makeBytes frees memory for need bytes of rings.
+// makeBytes frees memory for need bytes of rings: of those in use by evicting
+// the coldest counter of one sample after another, until it is enough or
+// nothing is found.
 func (s *shard) makeBytes(need int, now uint32) bool {
-	limit := s.maxBytes - len(s.slots)*slotBytes - need
-	for range sampleRounds {
+	limit := s.maxBytes - s.tableBytes() - need
+	for fruitless := 0; fruitless < sampleRounds; fruitless++ {
 		if s.rings.trim(limit); s.rings.bytes <= limit {
 			return true
 		}
@@ -170,12 +174,14 @@ func (s *shard) makeBytes(need int, now uint32) bool {
 			c := s.coldness(&s.slots[i], now)
 			if c == expired {
 				s.remove(i)
+				fruitless = -1
 			} else if c.less(coldest) {
 				coldest, tag = c, owner
 			}
 		}
 		if tag != 0 {
 			s.remove(s.find(tag))
+			fruitless = -1
 		}
 	}
 	s.rings.trim(limit)

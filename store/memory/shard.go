@@ -27,7 +27,7 @@ const (
 	sweepEvery = 8      // insertions
 	sweepSlots = 32
 
-	sampleSlots  = 32 // looked at in one round for a counter to evict
+	sampleSlots  = 32 // counters compared in one round to evict one
 	sampleRounds = 4
 	sampleRings  = 16
 )
@@ -54,13 +54,17 @@ type shard struct {
 
 func (s *shard) init(l *limits, budget, waiters int) {
 	s.limits = l
-	s.maxSlots = budget * 3 / 4 / slotBytes &^ 1
-	s.maxBytes = budget * 7 / 8
-	s.gates.init(budget/8, waiters)
+	// Whatever else is in it, a quarter is left for rings, which is room for
+	// the longest.
+	s.maxSlots = budget * 11 / 16 / slotBytes &^ 1
+	s.maxBytes = budget * 15 / 16
+	s.gates.init(budget/16, waiters)
 	s.slots = make([]slot, minSlots)
 }
 
-func (s *shard) bytes() int { return len(s.slots)*slotBytes + s.rings.bytes }
+func (s *shard) tableBytes() int { return len(s.slots) * slotBytes }
+
+func (s *shard) bytes() int { return s.tableBytes() + s.rings.bytes }
 
 // clock turns milliseconds since 1970 into the time of this shard.
 func (s *shard) clock(ms int64) uint32 {

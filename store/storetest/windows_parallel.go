@@ -129,8 +129,12 @@ func parallelMixed(t *testing.T, w gatehouse.Windows) {
 		if err := w.Forget(bg, k); err != nil {
 			t.Fatal(err)
 		}
+		var held []gatehouse.Reservation
 		for range 3 {
-			reserve(t, w, epoch, k, l)
+			held = append(held, reserve(t, w, epoch, k, l))
+		}
+		for _, r := range held {
+			settle(t, w, epoch, r, gatehouse.Abandoned)
 		}
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package memory_test
+
+const floodSize = 3_000_000
