@@ -1,0 +1,157 @@
+package export
+
+import (
+	"slices"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+// ECSVersion is the version of the Elastic Common Schema that [ECS] writes, as
+// every document says in ecs.version.
+const ECSVersion = "8.17.0"
+
+// ECS writes a record as one document of the Elastic Common Schema, version
+// [ECSVersion], without a newline. event.severity is the same number as in
+// OCSF; what the schema has no field for stands under "gatehouse".
+//
+// It returns an error only if encoding/json does, which no record is known to
+// bring about. It is safe for concurrent use.
+func ECS(r gatehouse.Record) ([]byte, error) { return encode(ecsOf(&r)) }
+
+func ecsOf(r *gatehouse.Record) *ecsDocument {
+	s := shapeOf(r)
+	severity, _ := severityOf(r.Severity)
+	d := &ecsDocument{
+		Timestamp: timestamp(r.Time),
+		ECS:       ecsVersion{ECSVersion},
+		Message:   sentence(s.title, r),
+		Event: ecsEvent{
+			Kind: "event", Category: s.category, Type: s.types, Action: clean(string(r.Kind)), Outcome: ecsOutcome(s.outcome),
+			Severity: severity, ID: clean(r.ID), Reason: clean(r.Reason),
+			Module: product, Dataset: product + ".security", Provider: product,
+		},
+		Observer: ecsObserver{product, product, version(), "ips"},
+		User:     ecsUserOf(r),
+		Source:   ecsSourceOf(r),
+	}
+	d.request(r)
+	d.detection(r, &s)
+	d.related(r)
+	own := ecsGatehouse{SessionID: clean(r.Session), Count: max(r.Count, 0), Receipt: receiptOf(r)}
+	if f := r.Finding; f != nil {
+		own.FindingID, own.Count = clean(f.ID), max(own.Count, f.Count)
+	} else if r.Block != nil {
+		own.FindingID = clean(r.Block.Finding)
+	}
+	if own != (ecsGatehouse{}) {
+		d.Gatehouse = &own
+	}
+	return d
+}
+
+func ecsOutcome(o outcome) string {
+	switch o {
+	case succeeded:
+		return "success"
+	case failed, refused:
+		return "failure"
+	}
+	return "" // nothing was tried
+}
+
+func (d *ecsDocument) request(r *gatehouse.Record) {
+	if id := clean(r.Device.ID); id != "" {
+		d.Device = &ecsID{id}
+	}
+	agent, name := clean(r.UserAgent), clean(r.Device.Name)
+	if agent != "" || name != "" {
+		d.UserAgent = &ecsUserAgent{Original: agent}
+		if name != "" {
+			d.UserAgent.Device = &ecsName{name}
+		}
+	}
+	method, path := route(r.Endpoint)
+	q := ecsRequest{ID: clean(r.CorrelationID), Method: method}
+	if q != (ecsRequest{}) {
+		d.HTTP = &ecsHTTP{q}
+	}
+	if q.ID != "" {
+		d.Labels = &ecsLabels{q.ID}
+	}
+	if path != "" {
+		d.URL = &ecsURL{path}
+	}
+}
+
+// detection says that a record is an alert, and of which rule.
+func (d *ecsDocument) detection(r *gatehouse.Record, s *shape) {
+	if s.class != detectionFinding {
+		return
+	}
+	if r.Block == nil {
+		d.Event.Kind = "alert"
+	}
+	rule := ""
+	if f := r.Finding; f != nil {
+		rule = f.Rule
+		d.Event.Start, d.Event.End = optionalTime(f.First), optionalTime(f.Last)
+	} else if r.Block != nil {
+		rule = r.Block.Rule
+	}
+	if rule != "" {
+		d.Rule = &ecsRule{clean(rule), product}
+	}
+	if s.attack != nil {
+		d.Threat = &ecsThreat{"MITRE ATT&CK", ecsTechnique{[]string{s.attack.id}, []string{s.attack.name}}}
+	}
+}
+
+// related gathers what to search by, wherever in the record it stands.
+func (d *ecsDocument) related(r *gatehouse.Record) {
+	var out ecsRelated
+	add := func(list *[]string, value string) {
+		if value != "" && len(*list) < maxList && !slices.Contains(*list, value) {
+			*list = append(*list, value)
+		}
+	}
+	add(&out.IP, address(r.IP))
+	add(&out.User, clean(r.User))
+	add(&out.User, clean(r.Account))
+	if f := r.Finding; f != nil {
+		for _, s := range atMost(maxList, f.Evidence.Devices) {
+			add(&out.IP, address(s.IP))
+		}
+		if t := f.Evidence.Travel; t != nil {
+			add(&out.IP, address(t.From.IP))
+			add(&out.IP, address(t.To.IP))
+		}
+	}
+	if out.IP != nil || out.User != nil {
+		d.Related = &out
+	}
+}
+
+func ecsUserOf(r *gatehouse.Record) *ecsUser {
+	u := ecsUser{clean(r.User), clean(r.Account), email(r.Account)}
+	if u == (ecsUser{}) {
+		return nil
+	}
+	return &u
+}
+
+func ecsSourceOf(r *gatehouse.Record) *ecsSource {
+	s := ecsSource{IP: address(r.IP)}
+	if c := country(r.Place.Country); c != "" {
+		s.Geo = &ecsGeo{Country: c, City: clean(r.Place.City)}
+		if lat, lon := degrees(r.Place); lat != nil {
+			s.Geo.Location = &ecsLocation{*lat, *lon}
+		}
+	}
+	if n := clean(r.Place.Network); n != "" {
+		s.AS = &ecsAS{ecsName{n}}
+	}
+	if s == (ecsSource{}) {
+		return nil
+	}
+	return &s
+}
