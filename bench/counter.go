@@ -29,6 +29,9 @@ func counters(cfg config, workers int) []result {
 		{name: "16-byte entries, 256 mutexes", role: note, make: func(cfg config) (func([]gatehouse.Key), func()) {
 			return floorCounter(newStripedFloor(cfg.keys).hit), func() {}
 		}},
+		{name: "rings of timestamps, 256 mutexes", role: note, make: func(cfg config) (func([]gatehouse.Key), func()) {
+			return floorCounter(newStripedRings(cfg.keys).hit), func() {}
+		}},
 		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 2}, {maxOfPeer: 1}, {noAllocs: true}}, make: func(config) (func([]gatehouse.Key), func()) {
 			return ourCounter(memory.NewWindows(memory.Options{})), func() {}
 		}},

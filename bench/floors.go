@@ -67,6 +67,29 @@ func (f *stripedFloor) hit(tag uint64, now, window, threshold uint32) bool {
 	return ok
 }
 
+// stripedRings is ringFloor for several goroutines.
+type stripedRings [256]struct {
+	mu sync.Mutex
+	*ringFloor
+	_ [64]byte
+}
+
+func newStripedRings(keys int) *stripedRings {
+	f := new(stripedRings)
+	for i := range f {
+		f[i].ringFloor = newRingFloor(keys/len(f)+64, threshold, uint32(window.Milliseconds()))
+	}
+	return f
+}
+
+func (f *stripedRings) hit(tag uint64, now, _, _ uint32) bool {
+	s := &f[tag>>56]
+	s.mu.Lock()
+	ok := s.ringFloor.hit(tag, now)
+	s.mu.Unlock()
+	return ok
+}
+
 // ringFloor is the least that an exact sliding window can be: a table of rings
 // of threshold timestamps, all in one piece of memory.
 type ringFloor struct {

@@ -33,8 +33,8 @@ func interleaved[T any](cfg config, items []T, seq []uint32, workers int, all []
 	}
 	times := make([][]float64, len(all))
 	mallocs := make([][]float64, len(all))
-	for round := range cfg.rounds {
-		part := gather(items, seq[round*cfg.ops%(len(seq)-cfg.ops+1):][:cfg.ops])
+	for round := -1; round < cfg.rounds; round++ { // one to get warm
+		part := gather(items, seq[(round+1)*cfg.ops%(len(seq)-cfg.ops+1):][:cfg.ops])
 		for i := range all {
 			runtime.GC()
 			var before, after runtime.MemStats
@@ -43,6 +43,9 @@ func interleaved[T any](cfg config, items []T, seq []uint32, workers int, all []
 			inParallel(workers, part, runs[i])
 			ns := float64(time.Since(start).Nanoseconds())
 			runtime.ReadMemStats(&after)
+			if round < 0 {
+				continue
+			}
 			times[i] = append(times[i], ns/float64(len(part)))
 			mallocs[i] = append(mallocs[i], float64(after.Mallocs-before.Mallocs)/float64(len(part)))
 		}

@@ -64,7 +64,10 @@ func newWorld(clients, blocks int) (all []client, blocked []uint32) {
 	return all, blocked
 }
 
-// fourRules: is the client blocked, and if not, count it against four rules.
+// fourRules: is the client blocked, and if not, count it against four rules. The
+// clock of the floor and of ours is made up: a thousand clients come in a
+// second, so that windows slide, counters expire and others take their place.
+// The peers read the real one, by which next to nothing expires here.
 func fourRules(cfg config) []result {
 	clients, blocked := newWorld(cfg.keys/10, cfg.blocks) // with four counters each
 	all := []contender[client]{
@@ -72,7 +75,10 @@ func fourRules(cfg config) []result {
 			return floorRules(len(clients), blocked), func() {}
 		}},
 		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 1.5}, {maxOfPeer: 0.5}, {noAllocs: true}}, make: func(config) (func([]client), func()) {
-			return ourRules(blocked), func() {}
+			return ourRules(blocked, 64<<20), func() {}
+		}},
+		{name: "gatehouse, evicting all the time", role: note, make: func(config) (func([]client), func()) {
+			return ourRules(blocked, 4<<20), func() {}
 		}},
 	}
 	for _, p := range peers {
@@ -90,14 +96,15 @@ func floorRules(clients int, blocked []uint32) func([]client) {
 		rings[i] = newRingFloor(clients, uint32(l.Threshold), uint32(l.Window.Milliseconds()))
 	}
 	set := newSetFloor(blocked)
+	now := time.Now()
 	return func(all []client) {
-		var now clock
 		for i := range all {
 			c := &all[i]
+			now = now.Add(time.Millisecond)
 			if set.has(c.ip) {
 				continue
 			}
-			ms := uint32(now.now().UnixMilli())
+			ms := uint32(now.UnixMilli())
 			for r := range rings {
 				rings[r].hit(tag(&c.keys[r]), ms)
 			}
@@ -105,19 +112,21 @@ func floorRules(clients int, blocked []uint32) func([]client) {
 	}
 }
 
-func ourRules(blocked []uint32) func([]client) {
+// ourRules may use so many bytes for its counters.
+func ourRules(blocked []uint32, bytes int) func([]client) {
 	ctx := context.Background()
 	var blocks gatehouse.Blocks = memory.NewBlocks()
 	for _, ip := range blocked {
 		now := time.Now()
-		must(blocks.Place(ctx, gatehouse.Block{Prefix: netip.PrefixFrom(addr4(ip), 32), Created: now, Until: now.Add(time.Hour)}))
+		must(blocks.Place(ctx, gatehouse.Block{Prefix: netip.PrefixFrom(addr4(ip), 32), Created: now, Until: now.Add(1000 * time.Hour)}))
 	}
-	var windows gatehouse.Windows = memory.NewWindows(memory.Options{})
+	var windows gatehouse.Windows = memory.NewWindows(memory.Options{MaxBytes: bytes})
+	at := time.Now()
 	return func(all []client) {
-		var now clock
 		hits := make([]gatehouse.Hit, len(ruleLimits))
 		for i := range all {
-			c, at := &all[i], now.now()
+			c := &all[i]
+			at = at.Add(time.Millisecond)
 			_, out, err := blocks.Blocked(ctx, c.addr, at)
 			if must(out, err) {
 				continue

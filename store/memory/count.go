@@ -41,41 +41,49 @@ func (s *shard) room(tag uint64, number uint16, now uint32, extra int) (int, err
 func (s *shard) settle(i int, number uint16, now uint32) limit {
 	p := &s.slots[i]
 	l := s.limits.known.Load().list[number]
-	r := s.rings.of(p)
 	if p.limit != number {
 		p.limit = number
 		if extra := p.count() - int(l.threshold); extra > 0 {
-			p.drop(extra, r)
+			p.drop(extra, &s.rings)
 		}
 	}
-	p.expire(max(now, p.newest()), l.window, r)
+	p.expire(max(now, p.newest()), l.window, &s.rings)
 	return l
 }
 
 // count counts one occurrence in slot i, which has room for it.
 func (s *shard) count(i int, number uint16, now uint32) gatehouse.Tally {
-	l := s.settle(i, number, now)
 	p := &s.slots[i]
-	r := s.rings.of(p)
+	l := s.limits.known.Load().list[number]
 	now = max(now, p.newest())
-	over := p.count() >= int(l.threshold)
-	if !over {
-		p.add(now, r)
+	if p.limit != number || p.count() > 0 && uint64(p.oldest())+uint64(l.window) <= uint64(now) {
+		s.settle(i, number, now) // seldom: most often nothing has left
 	}
-	t := p.tally(now, l, r)
-	t.Over = over
+	n := p.count()
+	over := n >= int(l.threshold)
+	if !over {
+		p.add(now, &s.rings)
+		n++
+	}
+	t := gatehouse.Tally{Count: n, Over: over}
+	if n >= int(l.threshold) {
+		t.RetryAfter = p.retryAfter(now, l)
+	}
 	return t
 }
 
 // tally reads the counter as it is.
-func (p *slot) tally(now uint32, l limit, r []uint32) gatehouse.Tally {
+func (p *slot) tally(now uint32, l limit) gatehouse.Tally {
 	t := gatehouse.Tally{Count: p.count()}
 	if t.Count >= int(l.threshold) {
-		now = max(now, p.newest())
-		left := uint64(p.stamp(0, r)) + uint64(l.window) - uint64(now)
-		t.RetryAfter = time.Duration(left) * time.Millisecond
+		t.RetryAfter = p.retryAfter(max(now, p.newest()), l)
 	}
 	return t
+}
+
+// retryAfter returns when the oldest occurrence leaves the window.
+func (p *slot) retryAfter(now uint32, l limit) time.Duration {
+	return time.Duration(int64(p.oldest())+int64(l.window)-int64(now)) * time.Millisecond
 }
 
 // clear forgets the occurrences of a tag.
@@ -86,7 +94,7 @@ func (s *shard) clear(tag uint64) {
 	}
 	if s.gates.has(tag) {
 		p := &s.slots[i]
-		p.drop(p.count(), s.rings.of(p))
+		p.drop(p.count(), &s.rings)
 		return
 	}
 	s.remove(i)

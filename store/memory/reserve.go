@@ -71,7 +71,7 @@ func (s *shard) decide(tag uint64, g *gate, ms int64, number uint16, behind bool
 		return grant{err: err}, true
 	}
 	p, l := &s.slots[i], s.limits.known.Load().list[number]
-	got.tally = p.tally(now, l, s.rings.of(p))
+	got.tally = p.tally(now, l)
 	if p.count() >= int(l.threshold) {
 		got.tally.Over = true
 		return got, true
@@ -180,7 +180,7 @@ func (s *shard) nextChange(tag uint64, q *waiter) time.Duration {
 	now := s.clock(ms)
 	l := s.settle(i, q.limit, now)
 	if p := &s.slots[i]; p.count() > 0 {
-		leaves := int64(p.stamp(0, s.rings.of(p))) + int64(l.window)
+		leaves := int64(p.oldest()) + int64(l.window)
 		next = min(next, leaves-int64(max(now, p.newest())))
 	}
 	return time.Duration(next) * time.Millisecond
@@ -224,7 +224,7 @@ func (s *shard) end(tag uint64, ms int64, id uint64, number uint16, outcome gate
 	case i >= 0:
 		l := s.settle(i, number, now)
 		p := &s.slots[i]
-		t = p.tally(now, l, s.rings.of(p))
+		t = p.tally(now, l)
 	}
 	s.wake(tag, ms)
 	return t, err

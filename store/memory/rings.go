@@ -48,15 +48,18 @@ func (rs *rings) grow(p *slot) {
 	at := rs.take(class)
 	rs.all[at].owner = p.tag
 	to := rs.all[at].stamps
-	from, n := rs.of(p), p.count()
-	for k := range n {
-		to[k] = p.stamp(k, from)
+	n := p.count() // more may be copied, which does no harm
+	if from := rs.of(p); from == nil {
+		copy(to, p.stamps[:n])
+	} else {
+		k := copy(to, from[p.stamps[ringHead]:])
+		copy(to[k:], from[:p.stamps[ringHead]])
 	}
 	newest := p.newest()
 	rs.release(p)
 	p.n = 0
 	p.ring = p.ring&pinned | uint8(class)
-	p.stamps = [inline]uint32{ringAt: at, ringLen: uint32(n), ringHead: 0, ringNewest: newest}
+	p.stamps = [inline]uint32{ringAt: at, ringLen: uint32(n), ringOldest: to[0], ringNewest: newest}
 }
 
 // take returns the number of an unused ring of a class.

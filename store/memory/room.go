@@ -24,8 +24,8 @@ func (s *shard) sweep(now uint32) {
 func (s *shard) shrink() {
 	if len(s.slots) > 4*minSlots && s.used*6 < len(s.slots) {
 		s.resize(max(s.used*2, minSlots))
+		s.rings.trim(0)
 	}
-	s.rings.trim(0)
 }
 
 // disposable reports whether nothing but its occurrences keeps a slot.
@@ -114,7 +114,7 @@ func (s *shard) coldness(p *slot, now uint32) warmth {
 		return warmest
 	}
 	l := s.limits.known.Load().list[p.limit]
-	p.expire(now, l.window, s.rings.of(p))
+	p.expire(now, l.window, &s.rings)
 	n := uint32(p.count())
 	if n == 0 {
 		return expired

@@ -49,8 +49,11 @@ type shard struct {
 
 	maxSlots int // of the table
 	maxBytes int // of table and rings together
-	_        [64]byte
+	_        [112]byte
 }
+
+// A shard begins with a cache line and shares none: this array has no elements.
+var _ [0]struct{} = [unsafe.Sizeof(shard{}) % 64]struct{}{}
 
 func (s *shard) init(l *limits, budget, waiters int) {
 	s.limits = l
@@ -93,7 +96,7 @@ func (s *shard) rebase(ms int64) uint32 {
 		}
 		r := s.rings.of(p)
 		if shift > 0 {
-			p.expire(uint32(min(shift+midClock, math.MaxUint32)), list[p.limit].window, r)
+			p.expire(uint32(min(shift+midClock, math.MaxUint32)), list[p.limit].window, &s.rings)
 		}
 		if r == nil {
 			for k := range p.n {
@@ -105,6 +108,7 @@ func (s *shard) rebase(ms int64) uint32 {
 			r[k] = move(r[k])
 		}
 		if p.count() > 0 {
+			p.stamps[ringOldest] = move(p.stamps[ringOldest])
 			p.stamps[ringNewest] = move(p.stamps[ringNewest])
 		}
 	}

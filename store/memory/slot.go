@@ -8,7 +8,8 @@ const inline = 5
 //
 // While ring is zero they lie in stamps[:n]. Otherwise they lie in a ring of the
 // shard, and stamps holds its number, how many are in it, where the oldest is,
-// and a copy of the newest.
+// and copies of the oldest and the newest, so that a window that is full or has
+// room is seen without a look at the ring.
 type slot struct {
 	tag    uint64 // zero: empty
 	stamps [inline]uint32
@@ -22,6 +23,7 @@ const (
 	ringAt = iota
 	ringLen
 	ringHead
+	ringOldest
 	ringNewest
 )
 
@@ -47,60 +49,72 @@ func (p *slot) newest() uint32 {
 	return p.stamps[p.n-1]
 }
 
+// oldest returns the time of the oldest occurrence, of which there is one.
+func (p *slot) oldest() uint32 {
+	if p.class() != 0 {
+		return p.stamps[ringOldest]
+	}
+	return p.stamps[0]
+}
+
 // drop removes the k oldest.
-func (p *slot) drop(k int, r []uint32) {
+func (p *slot) drop(k int, rs *rings) {
 	if p.class() == 0 {
 		copy(p.stamps[:], p.stamps[k:p.n])
 		p.n -= uint8(k)
 		return
 	}
-	p.stamps[ringLen] -= uint32(k)
+	r := rs.of(p)
 	head := int(p.stamps[ringHead]) + k
 	if head >= len(r) {
 		head -= len(r)
 	}
 	p.stamps[ringHead] = uint32(head)
+	p.stamps[ringLen] -= uint32(k)
+	p.stamps[ringOldest] = r[head]
 	if p.stamps[ringLen] == 0 {
 		p.stamps[ringNewest] = 0
 	}
 }
 
-// stamp returns the k-th oldest.
-func (p *slot) stamp(k int, r []uint32) uint32 {
-	if p.class() == 0 {
-		return p.stamps[k]
-	}
-	k += int(p.stamps[ringHead])
-	if k >= len(r) {
-		k -= len(r)
-	}
-	return r[k]
-}
-
 // expire drops what has left the window at now.
-func (p *slot) expire(now, window uint32, r []uint32) {
+func (p *slot) expire(now, window uint32, rs *rings) {
 	n := p.count()
-	k := 0
-	for k < n && uint64(p.stamp(k, r))+uint64(window) <= uint64(now) {
-		k++
+	if n == 0 || uint64(p.oldest())+uint64(window) > uint64(now) {
+		return
 	}
-	if k > 0 {
-		p.drop(k, r)
+	r, head := p.stamps[:], 0
+	if p.class() != 0 {
+		r, head = rs.of(p), int(p.stamps[ringHead])
 	}
+	k := 1
+	for ; k < n; k++ {
+		if head++; head == len(r) {
+			head = 0
+		}
+		if uint64(r[head])+uint64(window) > uint64(now) {
+			break
+		}
+	}
+	p.drop(k, rs)
 }
 
 // add appends an occurrence. There must be room.
-func (p *slot) add(now uint32, r []uint32) {
+func (p *slot) add(now uint32, rs *rings) {
 	if p.class() == 0 {
 		p.stamps[p.n] = now
 		p.n++
 		return
 	}
+	r := rs.of(p)
 	k := int(p.stamps[ringHead]) + int(p.stamps[ringLen])
 	if k >= len(r) {
 		k -= len(r)
 	}
 	r[k] = now
+	if p.stamps[ringLen] == 0 {
+		p.stamps[ringOldest] = now
+	}
 	p.stamps[ringLen]++
 	p.stamps[ringNewest] = now
 }
