@@ -24,7 +24,7 @@ const blockColumns = "id, network, reason, rule_name, placed_by, finding_id, acc
 // earlier placed), and the other becomes history. An invalid prefix is an
 // error.
 func (s *Store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
-	b = cleanBlock(b)
+	b = b.Clean()
 	if !b.Prefix.IsValid() {
 		return gatehouse.Block{}, errors.New("sql: a block without a valid prefix")
 	}
@@ -51,7 +51,7 @@ func (s *Store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, 
 // Lift ends the block of exactly this prefix and returns it as it was, or
 // gatehouse.ErrNotFound if none is in force at the instant at.
 func (s *Store) Lift(ctx context.Context, prefix netip.Prefix, at time.Time) (gatehouse.Block, error) {
-	network := cleanPrefix(prefix).String()
+	network := gatehouse.CleanPrefix(prefix).String()
 	return change(ctx, s, func(ctx context.Context, h *handle) (gatehouse.Block, error) {
 		return one(ctx, h, scanBlock, `UPDATE blocks SET removed = $2
 			WHERE network = $1 AND removed IS NULL AND expires > $2 RETURNING `+blockColumns,
@@ -63,7 +63,7 @@ func (s *Store) Lift(ctx context.Context, prefix netip.Prefix, at time.Time) (ga
 // last. It costs a query with one index look-up for each length of prefix; put
 // a cache in front of it where each request asks.
 func (s *Store) Blocked(ctx context.Context, ip netip.Addr, at time.Time) (gatehouse.Block, bool, error) {
-	ip = cleanAddr(ip)
+	ip = gatehouse.CleanAddr(ip)
 	if !ip.IsValid() {
 		return gatehouse.Block{}, false, nil
 	}

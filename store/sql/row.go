@@ -35,7 +35,7 @@ func toRow(r gatehouse.Record) (row, error) {
 	if r.ID == "" {
 		return row{}, errors.New("sql: a record without an ID")
 	}
-	r = cleanRecord(r)
+	r = r.Clean()
 	rest, err := json.Marshal(detail{
 		Session: r.Session, UserAgent: r.UserAgent, Device: r.Device, Place: r.Place,
 		Endpoint: r.Endpoint, Reason: r.Reason, Count: r.Count, Finding: r.Finding, Block: r.Block,

@@ -29,7 +29,7 @@ type selection struct {
 func newSelection(q gatehouse.Query) *selection {
 	s := &selection{size: 256}
 	if q.Prefix.IsValid() {
-		s.prefix = cleanPrefix(q.Prefix)
+		s.prefix = gatehouse.CleanPrefix(q.Prefix)
 	}
 	if !q.Since.IsZero() {
 		s.filter = " AND time >= " + s.arg(micros(q.Since))

@@ -93,7 +93,7 @@ func addToken(ctx context.Context, h *handle, hash accounts.TokenHash, session s
 
 // clientText cleans c and returns it as it is kept.
 func clientText(c *gatehouse.Client) (string, error) {
-	*c = cleanClient(*c)
+	*c = c.Clean()
 	b, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("sql: client: %w", err)

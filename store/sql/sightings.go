@@ -19,7 +19,7 @@ const maxSightings = 64
 // that logins whose records cross do not put it back.
 func (s *Store) See(ctx context.Context, user string, sg gatehouse.Sighting) ([]gatehouse.Sighting, error) {
 	user = gatehouse.CleanText(user, gatehouse.MaxText)
-	sg = cleanSighting(sg)
+	sg = sg.Clean()
 	text, err := json.Marshal(sg)
 	if err != nil {
 		return nil, fmt.Errorf("sql: sighting: %w", err)
