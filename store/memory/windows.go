@@ -105,6 +105,7 @@ type visit struct {
 	hit   int32
 	slot  int32
 	limit uint16
+	first uint64 // the tag at the home of this one
 }
 
 // hitAll locks every shard concerned, in order, so that the batch happens at
@@ -127,12 +128,23 @@ func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
 	w.lock(visits)
 	defer w.unlock(visits)
 
+	// Nothing here depends on what is read, so the processor waits for the
+	// memory of all at the same time.
+	for i := range visits {
+		v := &visits[i]
+		slots := w.shards[v.shard].slots
+		at := home(v.tag, len(slots))
+		v.slot, v.first = int32(at), slots[at].tag
+	}
 	ready := true
 	for i := range visits {
 		v := &visits[i]
 		s := &w.shards[v.shard]
-		at := s.find(v.tag)
-		v.slot = int32(at)
+		at := int(v.slot)
+		if v.first != v.tag {
+			at = s.find(v.tag)
+			v.slot = int32(at)
+		}
 		if at < 0 || s.cramped(at, hits[v.hit].Limit.Threshold) || i > 0 && v.tag == visits[i-1].tag {
 			ready = false
 		}
