@@ -6,7 +6,7 @@ import "context"
 func (h *Hasher) Enter(ctx context.Context) error { return h.enter(ctx) }
 
 // Leave gives the turn back.
-func (h *Hasher) Leave() { h.turns.Release(1) }
+func (h *Hasher) Leave() { h.leave() }
 
 // ReparseHash reads a stored hash and writes it again.
 func ReparseHash(s string) (string, error) {

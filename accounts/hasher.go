@@ -31,6 +31,10 @@ type HasherOptions struct {
 	// Wait is how long a call waits for its turn, first come first served,
 	// before it fails with gatehouse.ErrBusy; 0: 5 s.
 	Wait time.Duration
+	// OnWait is told how long each call waited for its turn, also one that gave
+	// up. It is called concurrently and must not wait itself; nil: nobody is
+	// told.
+	OnWait func(time.Duration)
 }
 
 // Hasher hashes and verifies passwords with Argon2id, a bounded number at a time.
@@ -39,6 +43,8 @@ type Hasher struct {
 	params   Argon2
 	turns    *semaphore.Weighted // first come first served
 	wait     time.Duration
+	onWait   func(time.Duration)
+	inFlight atomic.Int64
 	nobody   hash // verified for accounts that do not exist
 	verified atomic.Uint64
 }
@@ -67,7 +73,10 @@ func NewHasher(o HasherOptions) (*Hasher, error) {
 	if o.Wait == 0 {
 		o.Wait = 5 * time.Second
 	}
-	h := &Hasher{params: o.Params, turns: semaphore.NewWeighted(int64(o.Parallel)), wait: o.Wait}
+	if o.OnWait == nil {
+		o.OnWait = func(time.Duration) {}
+	}
+	h := &Hasher{params: o.Params, turns: semaphore.NewWeighted(int64(o.Parallel)), wait: o.Wait, onWait: o.OnWait}
 	// A random key: no password is known to match it, so it costs no hash here.
 	h.nobody = hash{params: o.Params, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
 	rand.Read(h.nobody.salt)
@@ -87,7 +96,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := h.enter(ctx); err != nil {
 		return "", err
 	}
-	defer h.turns.Release(1)
+	defer h.leave()
 	fresh := hash{params: h.params, salt: make([]byte, saltLen)}
 	rand.Read(fresh.salt)
 	fresh.key = fresh.params.derive(plain, fresh.salt)
@@ -121,7 +130,7 @@ func (h *Hasher) verify(ctx context.Context, password string, want hash) (bool, 
 	if err := h.enter(ctx); err != nil {
 		return false, err
 	}
-	defer h.turns.Release(1)
+	defer h.leave()
 	h.verified.Add(1)
 	equal := subtle.ConstantTimeCompare(want.params.derive(plain, want.salt), want.key) == 1
 	return ok && equal, nil
@@ -131,23 +140,39 @@ func (h *Hasher) verify(ctx context.Context, password string, want hash) (bool, 
 // included. One that found no turn does not count.
 func (h *Hasher) Verifications() uint64 { return h.verified.Load() }
 
-// enter waits for a turn.
+// InFlight is how many passwords are being hashed.
+func (h *Hasher) InFlight() int { return int(h.inFlight.Load()) }
+
+// enter waits for a turn, which leave gives back.
 func (h *Hasher) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if h.turns.TryAcquire(1) { // not past those who wait
+		h.inFlight.Add(1)
+		h.onWait(0)
 		return nil
 	}
+	start := time.Now()
 	turn, cancel := context.WithTimeout(ctx, h.wait)
 	defer cancel()
-	if h.turns.Acquire(turn, 1) == nil {
+	err := h.turns.Acquire(turn, 1)
+	if err == nil {
+		h.inFlight.Add(1)
+	}
+	h.onWait(time.Since(start))
+	if err == nil {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return fmt.Errorf("password hashing: %w", gatehouse.ErrBusy)
+}
+
+func (h *Hasher) leave() {
+	h.inFlight.Add(-1)
+	h.turns.Release(1)
 }
 
 // normalise returns the bytes to hash. Those of a password that cannot be one

@@ -141,6 +141,32 @@ func TestWaitIsBounded(t *testing.T) {
 	})
 }
 
+func TestWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waits []time.Duration
+		h := newHasher(t, accounts.HasherOptions{Parallel: 1, OnWait: func(d time.Duration) { waits = append(waits, d) }})
+		if err := h.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.VerifyNobody(t.Context(), "x"); !errors.Is(err, gatehouse.ErrBusy) {
+			t.Errorf("VerifyNobody = %v, want ErrBusy", err)
+		}
+		if n := h.InFlight(); n != 1 {
+			t.Errorf("%d in flight, want 1", n)
+		}
+		time.AfterFunc(2*time.Second, h.Leave)
+		if err := h.VerifyNobody(t.Context(), "x"); err != nil {
+			t.Error(err)
+		}
+		if want := []time.Duration{0, 5 * time.Second, 2 * time.Second}; !slices.Equal(waits, want) {
+			t.Errorf("waits %v, want %v", waits, want)
+		}
+		if n := h.InFlight(); n != 0 {
+			t.Errorf("%d in flight after all, want 0", n)
+		}
+	})
+}
+
 func TestFirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHasher(t, accounts.HasherOptions{Parallel: 1})
