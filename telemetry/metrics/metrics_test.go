@@ -158,7 +158,7 @@ func TestConcurrentUse(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ok", func(http.ResponseWriter, *http.Request) {})
 	h := guarded(m, nil, mux)
-	w := m.Windows(new(slow))
+	w := m.Windows(idle{})
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {

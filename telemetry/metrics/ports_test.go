@@ -133,26 +133,32 @@ func TestHitDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkHit is one hit of the memory store: bare, sampled by default, and
-// timed each time.
+// BenchmarkHit is one hit, of the memory store and of one that does nothing, so
+// that the difference is the decorator's: bare, sampled by default, and timed
+// each time.
 func BenchmarkHit(b *testing.B) {
-	for _, c := range []struct {
-		name  string
-		every int
-	}{{"bare", 0}, {"default", 8}, {"each", 1}} {
-		b.Run(c.name, func(b *testing.B) {
-			var w gatehouse.Windows = memory.NewWindows(memory.Options{})
-			if c.every > 0 {
-				w = metrics.New(metrics.Options{SampleEvery: c.every}).Windows(w)
-			}
-			at := time.Now()
-			hits := []gatehouse.Hit{{Limit: gatehouse.Limit{Threshold: 50, Window: time.Minute}}}
-			ctx := context.Background()
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				hits[0].Key[0], hits[0].Key[1] = byte(i), byte(i>>8)
-				w.Hit(ctx, at.Add(time.Duration(i)*time.Microsecond), hits)
-			}
-		})
+	for name, next := range map[string]func() gatehouse.Windows{
+		"memory":  func() gatehouse.Windows { return memory.NewWindows(memory.Options{}) },
+		"nothing": func() gatehouse.Windows { return idle{} },
+	} {
+		for _, c := range []struct {
+			name  string
+			every int
+		}{{"bare", 0}, {"default", 8}, {"each", 1}} {
+			b.Run(name+"/"+c.name, func(b *testing.B) {
+				w := next()
+				if c.every > 0 {
+					w = metrics.New(metrics.Options{SampleEvery: c.every}).Windows(w)
+				}
+				at := time.Now()
+				hits := []gatehouse.Hit{{Limit: gatehouse.Limit{Threshold: 50, Window: time.Second}}}
+				ctx := context.Background()
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					hits[0].Key[0] = byte(i)
+					w.Hit(ctx, at.Add(time.Duration(i)*time.Millisecond), hits)
+				}
+			})
+		}
 	}
 }
