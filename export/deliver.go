@@ -39,6 +39,7 @@ func (e *Exporter) export(ctx context.Context, r gatehouse.Record) bool {
 			return false
 		}
 	}
+	r = r.Clean()
 	l := Line{Record: r}
 	err := guarded(func() (err error) { l.Text, err = e.o.Format(r); return err })
 	if err != nil {

@@ -8,7 +8,6 @@
 // fails a login, and counts what it had to leave out. The security log itself
 // remains the truth; whatever was dropped can be exported from it again.
 //
-// Text from outside is cleaned as gatehouse.CleanText does it, once more, so
-// that no value can break a line, a frame or a terminal, whoever made the
-// record.
+// Records are cleaned (gatehouse.Record.Clean) once more, so that no value can
+// break a line, a frame or a terminal, whoever made the record.
 package export

@@ -16,7 +16,10 @@ const ECSVersion = "8.17.0"
 //
 // It returns an error only if encoding/json does, which no record is known to
 // bring about. It is safe for concurrent use.
-func ECS(r gatehouse.Record) ([]byte, error) { return encode(ecsOf(&r)) }
+func ECS(r gatehouse.Record) ([]byte, error) {
+	r = r.Clean()
+	return encode(ecsOf(&r))
+}
 
 func ecsOf(r *gatehouse.Record) *ecsDocument {
 	s := shapeOf(r)
@@ -26,8 +29,8 @@ func ecsOf(r *gatehouse.Record) *ecsDocument {
 		ECS:       ecsVersion{ECSVersion},
 		Message:   sentence(s.title, r),
 		Event: ecsEvent{
-			Kind: "event", Category: s.category, Type: s.types, Action: clean(string(r.Kind)), Outcome: ecsOutcome(s.outcome),
-			Severity: severity, ID: clean(r.ID), Reason: clean(r.Reason),
+			Kind: "event", Category: s.category, Type: s.types, Action: string(r.Kind), Outcome: ecsOutcome(s.outcome),
+			Severity: severity, ID: r.ID, Reason: r.Reason,
 			Module: product, Dataset: product + ".security", Provider: product,
 		},
 		Observer: ecsObserver{product, product, version(), "ips"},
@@ -37,11 +40,11 @@ func ecsOf(r *gatehouse.Record) *ecsDocument {
 	d.request(r)
 	d.detection(r, &s)
 	d.related(r)
-	own := ecsGatehouse{SessionID: clean(r.Session), Count: max(r.Count, 0), Receipt: receiptOf(r)}
+	own := ecsGatehouse{SessionID: r.Session, Count: max(r.Count, 0), Receipt: receiptOf(r)}
 	if f := r.Finding; f != nil {
-		own.FindingID, own.Count = clean(f.ID), max(own.Count, f.Count)
+		own.FindingID, own.Count = f.ID, max(own.Count, f.Count)
 	} else if r.Block != nil {
-		own.FindingID = clean(r.Block.Finding)
+		own.FindingID = r.Block.Finding
 	}
 	if own != (ecsGatehouse{}) {
 		d.Gatehouse = &own
@@ -60,10 +63,10 @@ func ecsOutcome(o outcome) string {
 }
 
 func (d *ecsDocument) request(r *gatehouse.Record) {
-	if id := clean(r.Device.ID); id != "" {
+	if id := r.Device.ID; id != "" {
 		d.Device = &ecsID{id}
 	}
-	agent, name := clean(r.UserAgent), clean(r.Device.Name)
+	agent, name := r.UserAgent, r.Device.Name
 	if agent != "" || name != "" {
 		d.UserAgent = &ecsUserAgent{Original: agent}
 		if name != "" {
@@ -71,7 +74,7 @@ func (d *ecsDocument) request(r *gatehouse.Record) {
 		}
 	}
 	method, path := route(r.Endpoint)
-	q := ecsRequest{ID: clean(r.CorrelationID), Method: method}
+	q := ecsRequest{ID: r.CorrelationID, Method: method}
 	if q != (ecsRequest{}) {
 		d.HTTP = &ecsHTTP{q}
 	}
@@ -99,7 +102,7 @@ func (d *ecsDocument) detection(r *gatehouse.Record, s *shape) {
 		rule = r.Block.Rule
 	}
 	if rule != "" {
-		d.Rule = &ecsRule{clean(rule), product}
+		d.Rule = &ecsRule{rule, product}
 	}
 	if s.attack != nil {
 		d.Threat = &ecsThreat{"MITRE ATT&CK", ecsTechnique{[]string{s.attack.id}, []string{s.attack.name}}}
@@ -110,15 +113,15 @@ func (d *ecsDocument) detection(r *gatehouse.Record, s *shape) {
 func (d *ecsDocument) related(r *gatehouse.Record) {
 	var out ecsRelated
 	add := func(list *[]string, value string) {
-		if value != "" && len(*list) < maxList && !slices.Contains(*list, value) {
+		if value != "" && !slices.Contains(*list, value) {
 			*list = append(*list, value)
 		}
 	}
 	add(&out.IP, address(r.IP))
-	add(&out.User, clean(r.User))
-	add(&out.User, clean(r.Account))
+	add(&out.User, r.User)
+	add(&out.User, r.Account)
 	if f := r.Finding; f != nil {
-		for _, s := range atMost(maxList, f.Evidence.Devices) {
+		for _, s := range f.Evidence.Devices {
 			add(&out.IP, address(s.IP))
 		}
 		if t := f.Evidence.Travel; t != nil {
@@ -132,7 +135,7 @@ func (d *ecsDocument) related(r *gatehouse.Record) {
 }
 
 func ecsUserOf(r *gatehouse.Record) *ecsUser {
-	u := ecsUser{clean(r.User), clean(r.Account), email(r.Account)}
+	u := ecsUser{r.User, r.Account, email(r.Account)}
 	if u == (ecsUser{}) {
 		return nil
 	}
@@ -142,12 +145,12 @@ func ecsUserOf(r *gatehouse.Record) *ecsUser {
 func ecsSourceOf(r *gatehouse.Record) *ecsSource {
 	s := ecsSource{IP: address(r.IP)}
 	if c := country(r.Place.Country); c != "" {
-		s.Geo = &ecsGeo{Country: c, City: clean(r.Place.City)}
+		s.Geo = &ecsGeo{Country: c, City: r.Place.City}
 		if lat, lon := degrees(r.Place); lat != nil {
 			s.Geo.Location = &ecsLocation{*lat, *lon}
 		}
 	}
-	if n := clean(r.Place.Network); n != "" {
+	if n := r.Place.Network; n != "" {
 		s.AS = &ecsAS{ecsName{n}}
 	}
 	if s == (ecsSource{}) {

@@ -107,10 +107,8 @@ func severityOf(s gatehouse.Severity) (id int, caption string) {
 		id = 2
 	case gatehouse.High:
 		id = 4
-	case gatehouse.Critical:
-		id = 5
 	default:
-		return other, s.String()
+		id = 5
 	}
 	return id, severities[id]
 }

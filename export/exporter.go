@@ -16,7 +16,7 @@ type Format func(gatehouse.Record) ([]byte, error)
 
 // Line is one record on its way to a target.
 type Line struct {
-	Record gatehouse.Record // what Text tells
+	Record gatehouse.Record // what Text tells, clean (see Record.Clean)
 	Text   []byte           // without newline; not to be kept or changed
 }
 

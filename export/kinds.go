@@ -58,15 +58,16 @@ const tokenRefresh = "Token Refresh"
 
 // shapes holds every kind of gatehouse.Kinds.
 var shapes = map[gatehouse.Kind]shape{
-	gatehouse.LoginSucceeded:      {"Login succeeded", authentication, logon, "", succeeded, loginCategory, start, nil},
-	gatehouse.LoginFailed:         {"Login failed", authentication, logon, "", failed, loginCategory, start, nil},
-	gatehouse.LoginRefused:        {"Login refused", authentication, logon, "", refused, refusedLogin, startDenied, nil},
-	gatehouse.TokenRefreshed:      {"Token refreshed", authentication, other, tokenRefresh, succeeded, sessionCategory, info, nil},
-	gatehouse.TokenRefreshFailed:  {"Token refresh failed", authentication, other, tokenRefresh, failed, sessionCategory, info, nil},
-	gatehouse.TokenRefreshRefused: {"Token refresh refused", authentication, other, tokenRefresh, refused, refusedLogin, infoDenied, nil},
-	gatehouse.LoggedOut:           {"Logged out", authentication, logoff, "", succeeded, sessionCategory, end, nil},
-	gatehouse.LoggedOutEverywhere: {"Logged out everywhere", authentication, logoff, "", succeeded, sessionCategory, end, nil},
-	gatehouse.DeviceEnded:         {"Sessions of a device ended", authentication, logoff, "", succeeded, sessionCategory, end, nil},
+	gatehouse.LoginSucceeded:       {"Login succeeded", authentication, logon, "", succeeded, loginCategory, start, nil},
+	gatehouse.LoginFailed:          {"Login failed", authentication, logon, "", failed, loginCategory, start, nil},
+	gatehouse.LoginRefused:         {"Login refused", authentication, logon, "", refused, refusedLogin, startDenied, nil},
+	gatehouse.TokenRefreshed:       {"Token refreshed", authentication, other, tokenRefresh, succeeded, sessionCategory, info, nil},
+	gatehouse.TokenRefreshRepeated: {"Token refresh repeated", authentication, other, tokenRefresh, succeeded, sessionCategory, info, nil},
+	gatehouse.TokenRefreshFailed:   {"Token refresh failed", authentication, other, tokenRefresh, failed, sessionCategory, info, nil},
+	gatehouse.TokenRefreshRefused:  {"Token refresh refused", authentication, other, tokenRefresh, refused, refusedLogin, infoDenied, nil},
+	gatehouse.LoggedOut:            {"Logged out", authentication, logoff, "", succeeded, sessionCategory, end, nil},
+	gatehouse.LoggedOutEverywhere:  {"Logged out everywhere", authentication, logoff, "", succeeded, sessionCategory, end, nil},
+	gatehouse.DeviceEnded:          {"Sessions of a device ended", authentication, logoff, "", succeeded, sessionCategory, end, nil},
 
 	gatehouse.SignupSucceeded:       {"Signup succeeded", accountChange, create, "", succeeded, accountCategory, created, nil},
 	gatehouse.SignupFailed:          {"Signup failed", accountChange, create, "", failed, accountCategory, created, nil},
@@ -98,7 +99,7 @@ func shapeOf(r *gatehouse.Record) shape {
 		return s
 	}
 	s := shape{title: "Event of unknown type", class: baseEvent, activity: other, name: "Other"}
-	if kind := clean(string(r.Kind)); kind != "" {
+	if kind := string(r.Kind); kind != "" {
 		s.title, s.name = kind, kind
 	}
 	if r.Finding != nil {

@@ -10,7 +10,10 @@ import (
 //
 // It returns an error only if encoding/json does, which no record is known to
 // bring about. It is safe for concurrent use.
-func OCSF(r gatehouse.Record) ([]byte, error) { return encode(ocsfOf(&r)) }
+func OCSF(r gatehouse.Record) ([]byte, error) {
+	r = r.Clean()
+	return encode(ocsfOf(&r))
+}
 
 func ocsfOf(r *gatehouse.Record) *ocsfEvent {
 	s := shapeOf(r)
@@ -22,13 +25,13 @@ func ocsfOf(r *gatehouse.Record) *ocsfEvent {
 		Metadata: ocsfMetadata{
 			Version:        OCSFVersion,
 			Product:        ocsfProduct{Name: product, VendorName: product, Version: version()},
-			UID:            clean(r.ID),
-			CorrelationUID: clean(r.CorrelationID),
-			EventCode:      clean(string(r.Kind)),
+			UID:            r.ID,
+			CorrelationUID: r.CorrelationID,
+			EventCode:      string(r.Kind),
 			LogName:        "security",
 			OriginalTime:   timestamp(r.Time),
 		},
-		StatusDetail: clean(r.Reason),
+		StatusDetail: r.Reason,
 	}
 	e.SeverityID, e.Severity = severityOf(r.Severity)
 	activity := s.activity
@@ -116,7 +119,7 @@ func (e *ocsfEvent) http(r *gatehouse.Record) (activity int) {
 		e.HTTPRequest = &ocsfRequest{}
 	}
 	e.DstEndpoint = &ocsfEndpoint{SvcName: product}
-	u := ocsfUnmapped{UserID: clean(r.User), Account: clean(r.Account), SessionID: clean(r.Session)}
+	u := ocsfUnmapped{UserID: r.User, Account: r.Account, SessionID: r.Session}
 	if u != (ocsfUnmapped{}) {
 		e.Unmapped = &u
 	}
@@ -125,11 +128,15 @@ func (e *ocsfEvent) http(r *gatehouse.Record) (activity int) {
 
 func (e *ocsfEvent) base(r *gatehouse.Record) {
 	u := ocsfUnmapped{
-		clean(r.User), clean(r.Account), clean(r.Session), address(r.IP), clean(r.UserAgent), clean(r.Endpoint), receiptOf(r),
+		r.User, r.Account, r.Session, address(r.IP), r.UserAgent, r.Endpoint, receiptOf(r),
 	}
 	if u != (ocsfUnmapped{}) {
 		e.Unmapped = &u
 	}
+	e.observe("unmapped.ip", 2, u.IP)
+	e.observe("unmapped.user_agent", 16, u.UserAgent)
+	e.observe("unmapped.account", 4, u.Account)
+	e.observe("unmapped.user_id", 31, u.UserID)
 }
 
 // client says who sent the request.
@@ -164,7 +171,7 @@ func (e *ocsfEvent) observe(name string, kind int, value string) {
 // nobody is of type Unknown. Where there is not even a name, the schema still
 // wants one: the stand-in is told from an account that is called so by its type.
 func userOf(r *gatehouse.Record) *ocsfUser {
-	u := &ocsfUser{Name: clean(r.Account), UID: clean(r.User), Email: email(r.Account)}
+	u := &ocsfUser{Name: r.Account, UID: r.User, Email: email(r.Account)}
 	switch {
 	case u.UID != "":
 		u.TypeID = 1
@@ -179,26 +186,26 @@ func sessionOf(r *gatehouse.Record) *ocsfEntity {
 	if r.Session == "" {
 		return nil
 	}
-	return &ocsfEntity{UID: clean(r.Session)}
+	return &ocsfEntity{UID: r.Session}
 }
 
 func endpointOf(r *gatehouse.Record) *ocsfEndpoint {
 	p := ocsfEndpoint{
-		IP: address(r.IP), UID: clean(r.Device.ID), Name: clean(r.Device.Name),
+		IP: address(r.IP), UID: r.Device.ID, Name: r.Device.Name,
 	}
 	if p == (ocsfEndpoint{}) {
 		return nil
 	}
-	p.ISP = clean(r.Place.Network)
+	p.ISP = r.Place.Network
 	if c := country(r.Place.Country); c != "" {
-		p.Location = &ocsfLocation{Country: c, City: clean(r.Place.City)}
+		p.Location = &ocsfLocation{Country: c, City: r.Place.City}
 		p.Location.Lat, p.Location.Long = degrees(r.Place)
 	}
 	return &p
 }
 
 func requestOf(r *gatehouse.Record) *ocsfRequest {
-	q := ocsfRequest{UID: clean(r.CorrelationID), UserAgent: clean(r.UserAgent)}
+	q := ocsfRequest{UID: r.CorrelationID, UserAgent: r.UserAgent}
 	method, path := route(r.Endpoint)
 	q.Method = method
 	if path != "" {

@@ -16,7 +16,7 @@ func (e *ocsfEvent) finding(r *gatehouse.Record, s *shape) (activity int) {
 	e.StatusID = 1 // New: nobody has reviewed it, as far as Gatehouse knows
 	at := r.Time
 	info := &ocsfFinding{
-		UID: clean(r.ID), Title: s.title, Desc: e.Message, Types: []string{e.Metadata.EventCode},
+		UID: r.ID, Title: s.title, Desc: e.Message, Types: []string{e.Metadata.EventCode},
 		CreatedTime: millis(at), ModifiedTime: millis(at),
 	}
 	if e.Metadata.EventCode == "" {
@@ -56,7 +56,7 @@ func (e *ocsfEvent) attack(f *gatehouse.Finding, info *ocsfFinding, activity int
 	e.IsAlert = activity == create
 	e.Count = max(e.Count, f.Count)
 	if f.ID != "" {
-		info.UID = clean(f.ID)
+		info.UID = f.ID
 	}
 	if !f.First.IsZero() {
 		e.StartTime, info.CreatedTime, info.FirstSeenTime = millis(f.First), millis(f.First), millis(f.First)
@@ -77,9 +77,9 @@ func (e *ocsfEvent) attack(f *gatehouse.Finding, info *ocsfFinding, activity int
 		e.control(1, 17) // Allowed, Logged
 	}
 	var undo []string
-	for _, a := range atMost(maxList, f.Actions) {
+	for _, a := range f.Actions {
 		if a.Undo != "" {
-			undo = append(undo, clean(a.Undo))
+			undo = append(undo, a.Undo)
 		}
 	}
 	if undo != nil {
@@ -104,7 +104,7 @@ func (e *ocsfEvent) block(r *gatehouse.Record, info *ocsfFinding, activity int) 
 	}
 	info.Analytic = analyticOf(b.Rule)
 	if e.StatusDetail == "" {
-		e.StatusDetail = clean(b.Reason)
+		e.StatusDetail = b.Reason
 	}
 	if activity != closeIt && b.Prefix.IsValid() {
 		e.Remediation = &ocsfRemedy{"If this was no attack, lift the block: gatehouse blocks remove " + network(b.Prefix)}
@@ -119,7 +119,7 @@ func analyticOf(rule string) *ocsfAnalytic {
 	if rule == "" {
 		return nil
 	}
-	return &ocsfAnalytic{Name: clean(rule), TypeID: 1, Type: analyticTypes[1]}
+	return &ocsfAnalytic{Name: rule, TypeID: 1, Type: analyticTypes[1]}
 }
 
 // evidence fills in the request that led to a finding, and whose account it was
@@ -142,6 +142,6 @@ func (e *ocsfEvent) evidence(r *gatehouse.Record) {
 		e.Evidences = []ocsfEvidence{v}
 	}
 	if r.Session != "" {
-		e.Unmapped = &ocsfUnmapped{SessionID: clean(r.Session)}
+		e.Unmapped = &ocsfUnmapped{SessionID: r.Session}
 	}
 }

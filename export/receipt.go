@@ -66,25 +66,22 @@ func receiptOf(r *gatehouse.Record) *receipt {
 	if f := r.Finding; f != nil {
 		e := &f.Evidence
 		*out = receipt{
-			Rule: clean(f.Rule), KeyedBy: clean(f.KeyedBy), Observed: f.Observed, Threshold: f.Threshold,
-			WindowMS: f.Window.Milliseconds(), Endpoint: clean(e.Endpoint), Pattern: clean(e.Pattern),
-			UserAgent: clean(e.UserAgent), Travel: travelOf(e.Travel),
+			Rule: f.Rule, KeyedBy: f.KeyedBy, Observed: f.Observed, Threshold: f.Threshold,
+			WindowMS: f.Window.Milliseconds(), Endpoint: e.Endpoint, Pattern: e.Pattern,
+			UserAgent: e.UserAgent, Signs: e.Signs, Travel: travelOf(e.Travel),
 		}
-		for _, s := range atMost(maxList, e.Signs) {
-			out.Signs = append(out.Signs, clean(s))
-		}
-		for _, s := range atMost(maxList, e.Devices) {
+		for _, s := range e.Devices {
 			out.Devices = append(out.Devices, sightingOf(s))
 		}
-		for _, a := range atMost(maxList, f.Actions) {
+		for _, a := range f.Actions {
 			out.Actions = append(out.Actions, actionTaken{
-				clean(a.Response), network(a.Target), optionalTime(a.Until), clean(a.Undo), clean(a.Failure),
+				a.Response, network(a.Target), optionalTime(a.Until), a.Undo, a.Failure,
 			})
 		}
 	}
 	if b := r.Block; b != nil {
 		out.Block = &blockInEffect{
-			clean(b.ID), network(b.Prefix), clean(b.Reason), clean(b.Rule), clean(b.By), clean(b.Finding),
+			b.ID, network(b.Prefix), b.Reason, b.Rule, b.By, b.Finding,
 			optionalTime(b.Created), optionalTime(b.Until),
 		}
 	}
@@ -93,8 +90,8 @@ func receiptOf(r *gatehouse.Record) *receipt {
 
 func sightingOf(s gatehouse.Sighting) sighting {
 	return sighting{
-		optionalTime(s.Time), address(s.IP), country(s.Place.Country), clean(s.Place.City),
-		clean(s.Device.ID), clean(s.Device.Name),
+		optionalTime(s.Time), address(s.IP), country(s.Place.Country), s.Place.City,
+		s.Device.ID, s.Device.Name,
 	}
 }
 
@@ -103,8 +100,6 @@ func travelOf(t *gatehouse.Travel) *travel {
 		return nil
 	}
 	return &travel{
-		sightingOf(t.From), sightingOf(t.To), finite(t.DistanceKm), finite(t.SpeedKmh), t.Impossible, t.CountryChanged,
+		sightingOf(t.From), sightingOf(t.To), t.DistanceKm, t.SpeedKmh, t.Impossible, t.CountryChanged,
 	}
 }
-
-func atMost[T any](n int, list []T) []T { return list[:min(n, len(list))] }

@@ -55,12 +55,12 @@ func (t slogTarget) Write(ctx context.Context, l Line) error {
 	if !t.h.Enabled(ctx, level) {
 		return nil
 	}
-	out := slog.NewRecord(r.Time, level, clean(string(r.Kind)), 0)
+	out := slog.NewRecord(r.Time, level, string(r.Kind), 0)
 	for _, a := range [...]struct{ key, value string }{
 		{"id", r.ID}, {"account", r.Account}, {"user_id", r.User}, {"ip", address(r.IP)}, {"correlation_id", r.CorrelationID},
 	} {
 		if a.value != "" {
-			out.AddAttrs(slog.String(a.key, clean(a.value)))
+			out.AddAttrs(slog.String(a.key, a.value))
 		}
 	}
 	// A handler may keep what it is given.

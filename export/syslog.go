@@ -115,8 +115,9 @@ func (s *Syslog) Write(ctx context.Context, l Line) error {
 // send writes what is in buf. After an error the connection is of no more use:
 // a frame may have been cut.
 func (s *Syslog) send(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.conn.SetWriteDeadline(time.Unix(1, 0)) })
-	_, err := s.conn.Write(s.buf)
+	conn := s.conn
+	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })
+	_, err := conn.Write(s.buf)
 	if !stop() && err == nil {
 		// ctx ended just now, and the next write would fail for it.
 		s.drop()

@@ -15,17 +15,11 @@ import (
 // product is the name under which records are exported.
 const product = "gatehouse"
 
-// maxList bounds the lists of one record, so that no line grows without limit.
-const maxList = 64
-
-// clean makes text fit for a line; see gatehouse.CleanText.
-func clean(s string) string { return gatehouse.CleanText(s, gatehouse.MaxText) }
-
-// first returns the first text that is not empty, cleaned.
+// first returns the first text that is not empty.
 func first(texts ...string) string {
 	for _, s := range texts {
 		if s != "" {
-			return clean(s)
+			return s
 		}
 	}
 	return ""
@@ -43,18 +37,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// timestamp writes an instant by RFC 3339, in UTC. Years that RFC 3339 cannot
-// write become its first or last.
-func timestamp(t time.Time) string {
-	t = t.UTC()
-	switch {
-	case t.Year() < 0:
-		return "0000-01-01T00:00:00Z"
-	case t.Year() > 9999:
-		return "9999-12-31T23:59:59Z"
-	}
-	return t.Format(time.RFC3339Nano)
-}
+// timestamp writes an instant by RFC 3339, in UTC.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // optionalTime is timestamp, or nothing for no time at all.
 func optionalTime(t time.Time) string {
@@ -72,12 +56,12 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// address writes an address without its zone, or nothing when there is none.
+// address writes an address, or nothing when there is none.
 func address(ip netip.Addr) string {
 	if !ip.IsValid() {
 		return ""
 	}
-	return ip.Unmap().WithZone("").String()
+	return ip.String()
 }
 
 // network writes a network, or nothing when there is none.
@@ -107,14 +91,6 @@ func degrees(p gatehouse.Place) (lat, lon *float64) {
 	return &p.Lat, &p.Lon
 }
 
-// finite returns v, or zero where JSON has no way to write it.
-func finite(v float64) float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0
-	}
-	return v
-}
-
 // email returns s when it looks like an address of plain letters, and nothing
 // otherwise.
 func email(s string) string {
@@ -127,7 +103,7 @@ func email(s string) string {
 			return ""
 		}
 	}
-	return clean(s)
+	return s
 }
 
 // route splits an endpoint such as "POST /api/auth/login" into the method, if
@@ -135,9 +111,9 @@ func email(s string) string {
 func route(endpoint string) (method, path string) {
 	m, p, ok := strings.Cut(endpoint, " ")
 	if _, known := httpMethods[m]; ok && known {
-		return m, clean(p)
+		return m, p
 	}
-	return "", clean(endpoint)
+	return "", endpoint
 }
 
 // sentence says what a record tells, for people.
@@ -159,8 +135,8 @@ func sentence(title string, r *gatehouse.Record) string {
 			b.WriteString(" within " + f.Window.String())
 		}
 	}
-	if reason := clean(r.Reason); reason != "" {
+	if reason := r.Reason; reason != "" {
 		b.WriteString(" (" + reason + ")")
 	}
-	return gatehouse.CleanText(b.String(), 2*gatehouse.MaxText)
+	return b.String()
 }
