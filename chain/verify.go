@@ -81,21 +81,20 @@ func (v *Verifier) Add(e Entry) *Fault {
 		f := fault(Removed, fmt.Sprintf("%d missing before record %s", e.Seq-last.Seq-1, e.ID))
 		f.Seq, f.ID = last.Seq+1, ""
 		return f
+	case e.Seq > v.heads[e.Node].Seq:
+		return fault(Inserted, "it stands behind the signed end of the log")
 	case Next(last.Hash, e.Node, e.Seq, e.Fields) != e.Hash:
 		return fault(Altered, "it is not what was written at this place")
 	}
-	now := Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash}
 	for _, h := range v.expect[e.Node] {
 		if h.Seq == e.Seq && h.Hash != e.Hash {
 			return fault(Altered, "the log up to here is not the one whose head was kept")
 		}
 	}
-	if h, ok := v.heads[e.Node]; !ok || e.Seq > h.Seq {
-		return fault(Inserted, "it stands behind the signed end of the log")
-	} else if e.Seq == h.Seq && e.Hash != h.Hash {
+	if end := v.heads[e.Node]; e.Seq == end.Seq && e.Hash != end.Hash {
 		return fault(Altered, "the log up to here is not the one that was signed")
 	}
-	v.at[e.Node] = now
+	v.at[e.Node] = Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash}
 	return nil
 }
 

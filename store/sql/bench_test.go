@@ -106,8 +106,8 @@ func newByHand(b *testing.B) *byHand {
 		b.Fatal(err)
 	}
 	insert, err := conn.PrepareContext(context.Background(), `INSERT INTO security_log (id, time, kind, severity, user_id, account, ip,
-		correlation_id, finding_id, finding_kind, finding_severity, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`)
+		correlation_id, finding_id, finding_kind, finding_severity, detail, node, chain_seq, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'by hand', 0, zeroblob(32)) ON CONFLICT (id) DO NOTHING`)
 	if err != nil {
 		b.Fatal(err)
 	}

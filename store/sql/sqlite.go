@@ -32,12 +32,19 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, path, o, func(ctx context.Context, db *stdsql.DB) error {
+	s, err := open(ctx, path, o, func(ctx context.Context, db *stdsql.DB) error {
 		if err := checkWritable(ctx, db); err != nil {
 			return err
 		}
 		return migrate(ctx, db)
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openChain(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), s.Close())
+	}
+	return s, nil
 }
 
 // AttachSQLite opens a database file that exists already, for a process beside

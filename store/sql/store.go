@@ -1,7 +1,9 @@
 package sql
 
 import (
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	stdsql "database/sql"
 	"errors"
 	"fmt"
@@ -24,6 +26,13 @@ type Options struct {
 	// BusyTimeout is how long to wait for another process that writes to the
 	// same database. Default 5 s.
 	BusyTimeout time.Duration
+	// Node names the chain that the records of this process belong to; see
+	// package chain. Nodes that share a database have different names, and a
+	// process beside one that serves the same. Default "local".
+	Node string
+	// Sign signs how far the chain has come, with each transaction. Without it
+	// the log cannot be verified. It is an Ed25519 key, the same for all nodes.
+	Sign ed25519.PrivateKey
 }
 
 func (o Options) withDefaults() Options {
@@ -35,6 +44,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Queue, 1024)
 	set(&o.Batch, 512)
 	set(&o.Readers, 4)
+	o.Node = cmp.Or(o.Node, "local")
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 5 * time.Second
 	}
@@ -62,7 +72,7 @@ func newStore(reads, writes *stdsql.DB, o Options) *Store {
 		reads:  reads,
 		reader: newHandle(reads),
 		writes: writes,
-		writer: startWriter(writes, o.Queue, o.Batch),
+		writer: startWriter(writes, o),
 	}
 }
 

@@ -33,15 +33,19 @@ func (w *writer) transact(batch []*write) (err error) {
 	if _, err := w.handle.exec(ctx, beginWriting); err != nil {
 		return err
 	}
+	w.link.begin()
 	for _, wr := range batch {
 		if wr.op != nil {
 			err = w.operate(ctx, wr)
 		} else {
-			err = insertRows(ctx, w.handle, wr.rows)
+			err = w.link.add(ctx, w.handle, wr.rows)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if err := w.link.seal(ctx, w.handle); err != nil {
+		return err
 	}
 	_, err = w.handle.exec(ctx, "COMMIT")
 	return err

@@ -37,10 +37,14 @@ type writer struct {
 	// Only the writer's goroutine uses these.
 	conn   *stdsql.Conn // nil before the first transaction and after a failure
 	handle *handle      // on conn
+	link   link
 }
 
-func startWriter(db *stdsql.DB, queue, limit int) *writer {
-	w := &writer{db: db, queue: make(chan *write, queue), limit: limit, stopped: make(chan struct{})}
+func startWriter(db *stdsql.DB, o Options) *writer {
+	w := &writer{
+		db: db, queue: make(chan *write, o.Queue), limit: o.Batch, stopped: make(chan struct{}),
+		link: link{node: o.Node, key: o.Sign},
+	}
 	go w.run()
 	return w
 }

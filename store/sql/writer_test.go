@@ -82,7 +82,8 @@ func put(id string) op {
 		if err != nil {
 			return err
 		}
-		return insertRows(ctx, h, []row{r})
+		_, err = h.exec(ctx, insertText, append(r[:], "an operation", 0, []byte{})...)
+		return err
 	}
 }
 

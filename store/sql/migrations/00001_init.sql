@@ -17,7 +17,12 @@ CREATE TABLE security_log (
     finding_id       TEXT,
     finding_kind     TEXT,
     finding_severity BIGINT,
-    detail         TEXT    NOT NULL -- the rest of the record, in JSON, with all of its finding
+    detail         TEXT    NOT NULL, -- the rest of the record, in JSON, with all of its finding
+    -- The record's place in the chain of the node that wrote it, and the hash of
+    -- it and all before it.
+    node           TEXT    NOT NULL,
+    chain_seq      BIGINT  NOT NULL,
+    hash           BYTEA   NOT NULL
 );
 CREATE INDEX security_log_time ON security_log (time);
 CREATE INDEX security_log_kind ON security_log (kind, time);
@@ -25,6 +30,16 @@ CREATE INDEX security_log_user ON security_log (user_id, time) WHERE user_id IS 
 CREATE INDEX security_log_account ON security_log (account, time) WHERE account IS NOT NULL;
 CREATE INDEX security_log_ip ON security_log (ip, time) WHERE ip IS NOT NULL;
 CREATE INDEX security_log_correlation ON security_log (correlation_id, time) WHERE correlation_id IS NOT NULL;
+
+-- Where the chain of each node begins and ends, signed.
+CREATE TABLE log_heads (
+    node      TEXT   NOT NULL,
+    stands    TEXT   NOT NULL, -- at the beginning or the end
+    seq       BIGINT NOT NULL,
+    hash      BYTEA  NOT NULL,
+    signature BYTEA,
+    PRIMARY KEY (node, stands)
+);
 
 -- At most one block of a network has no removed time. It is in force until it
 -- expires (9223372036854775807: until it is lifted). The others are history.
@@ -94,4 +109,5 @@ DROP TABLE sessions;
 DROP TABLE users;
 DROP TABLE sightings;
 DROP TABLE blocks;
+DROP TABLE log_heads;
 DROP TABLE security_log;
