@@ -95,11 +95,17 @@ func (e *ocsfEvent) block(r *gatehouse.Record, info *ocsfFinding, activity int) 
 	if id := first(b.Finding, b.ID); id != "" {
 		info.UID = id
 	}
-	if b.Finding == "" && activity == update {
+	switch {
+	case b.Finding != "":
+		// What is known of the finding stays as its own events told it.
+		info.CreatedTime = 0
+		if s, ok := shapes[gatehouse.Kind(b.Reason)]; ok {
+			info.Title = s.title
+		}
+	case activity == update:
 		activity = create
 		e.control(2, 2)
-	}
-	if !b.Created.IsZero() && activity == closeIt {
+	case !b.Created.IsZero():
 		info.CreatedTime = millis(b.Created)
 	}
 	info.Analytic = analyticOf(b.Rule)
