@@ -75,8 +75,12 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 			a.Close()
 		}
 	}()
-	if a.lock, err = openData(c.Data); err != nil {
+	if a.lock, err = openData(ctx, c.Data); err != nil {
 		return nil, err
+	}
+	// Left by a server that was killed.
+	if err := os.Remove(controlPath(c.Data)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{}); err != nil {
 		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
@@ -98,6 +99,8 @@ func respondBlock(w http.ResponseWriter) func(gatehouse.Block, error) error {
 		switch {
 		case errors.Is(err, gatehouse.ErrNotFound):
 			return httpguard.ProblemDetails{Status: http.StatusNotFound, Detail: "There is no such block."}
+		case errors.Is(err, guard.ErrInvalidBlock):
+			return httpguard.ProblemDetails{Status: http.StatusUnprocessableEntity, Detail: err.Error()}
 		case err != nil:
 			return httpguard.ProblemDetails{Status: http.StatusServiceUnavailable, Detail: err.Error()}
 		}
@@ -152,8 +155,13 @@ func call(ctx context.Context, dir, method string, query url.Values, body any) (
 		return b, json.Unmarshal(answer, &b)
 	case http.StatusNotFound:
 		return b, gatehouse.ErrNotFound
+	case http.StatusUnprocessableEntity:
+		var p httpguard.ProblemDetails
+		if json.Unmarshal(answer, &p) == nil {
+			return b, fmt.Errorf("%w%s", guard.ErrInvalidBlock, strings.TrimPrefix(p.Detail, guard.ErrInvalidBlock.Error()))
+		}
 	case http.StatusUnauthorized:
-		// A file left by a server that was killed, and its port taken since.
+		// The server has changed, and its file is about to.
 		return b, errNoServer
 	}
 	return b, fmt.Errorf("the server answered %s: %s", resp.Status, strings.TrimSpace(string(answer)))

@@ -1,23 +1,44 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // ErrInUse says that a running server holds the data directory.
 var ErrInUse = errors.New("a running gatehouse uses this data directory")
 
+// How long a server that starts waits for a command that has the data directory
+// for a moment, and how often it looks.
+const (
+	commandDone  = time.Second
+	commandCheck = 20 * time.Millisecond
+)
+
 // openData creates the data directory if it is missing and takes it for this
 // process until the returned file is closed or the process ends.
-func openData(dir string) (*os.File, error) {
+func openData(ctx context.Context, dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	return lockData(dir)
+	ctx, cancel := context.WithTimeout(ctx, commandDone)
+	defer cancel()
+	for {
+		lock, err := lockData(dir)
+		if !errors.Is(err, ErrInUse) {
+			return lock, err
+		}
+		select {
+		case <-time.After(commandCheck):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // lockData takes an existing data directory, or returns ErrInUse.

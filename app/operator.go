@@ -45,11 +45,9 @@ func (o *Operator) Store() *sqlstore.Store { return o.store }
 // Block keeps a network out for so long; 0 means until it is lifted.
 func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Duration, reason, by string) (gatehouse.Block, error) {
 	q := blockRequest{Prefix: prefix, For: d, Reason: reason, By: by}
-	b, err := call(ctx, o.dir, http.MethodPost, nil, q)
-	if !errors.Is(err, errNoServer) {
-		return b, err
-	}
-	return alone(o, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
+	return o.act(ctx, func() (gatehouse.Block, error) {
+		return call(ctx, o.dir, http.MethodPost, nil, q)
+	}, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
 		return placeBlock(ctx, g, now, q)
 	})
 }
@@ -57,23 +55,50 @@ func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Durati
 // Unblock lifts the block of a network, or returns gatehouse.ErrNotFound.
 func (o *Operator) Unblock(ctx context.Context, prefix netip.Prefix, by string) (gatehouse.Block, error) {
 	query := url.Values{"prefix": {prefix.String()}, "by": {by}}
-	b, err := call(ctx, o.dir, http.MethodDelete, query, nil)
-	if !errors.Is(err, errNoServer) {
-		return b, err
-	}
-	return alone(o, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
+	return o.act(ctx, func() (gatehouse.Block, error) {
+		return call(ctx, o.dir, http.MethodDelete, query, nil)
+	}, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
 		return g.UnblockIP(ctx, now, prefix, by)
 	})
 }
 
-// alone acts on the records without a server, and keeps one from starting
-// meanwhile.
-func alone(o *Operator, act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
-	lock, err := lockData(o.dir)
-	if err != nil {
-		return gatehouse.Block{}, err
+// How long a server that is just starting or ending is waited for, and how often
+// it is looked for.
+const (
+	handover      = 15 * time.Second // more than shutdownGrace
+	handoverCheck = 50 * time.Millisecond
+)
+
+// act acts through the server that holds the data directory, or without one,
+// and then keeps one from starting meanwhile. The lock tells which, not
+// control.json: a server that was killed leaves that behind, and whoever listens
+// on its port by now knows nothing of blocks.
+func (o *Operator) act(ctx context.Context, through func() (gatehouse.Block, error), alone func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+	for deadline := time.Now().Add(handover); ; {
+		lock, err := lockData(o.dir)
+		if err == nil {
+			defer lock.Close()
+			return o.alone(alone)
+		}
+		if !errors.Is(err, ErrInUse) {
+			return gatehouse.Block{}, err
+		}
+		b, callErr := through()
+		if !errors.Is(callErr, errNoServer) {
+			return b, callErr
+		}
+		if time.Now().After(deadline) {
+			return gatehouse.Block{}, err
+		}
+		select {
+		case <-time.After(handoverCheck):
+		case <-ctx.Done():
+			return gatehouse.Block{}, ctx.Err()
+		}
 	}
-	defer lock.Close()
+}
+
+func (o *Operator) alone(act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
 	g, err := guard.New(guard.Options{
 		Windows:   memory.NewWindows(memory.Options{}),
 		Blocks:    o.store,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/app"
+	"github.com/fluxstudio/gatehouse/guard"
 )
 
 // The exit codes, as the help names them.
@@ -36,7 +37,7 @@ func report(c console, err error) int {
 	}
 	var usage usageError
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, guard.ErrInvalidBlock):
 		return exitUsage
 	case errors.Is(err, gatehouse.ErrNotFound):
 		return exitNotFound
