@@ -49,7 +49,7 @@ func (s *Service) Signup(ctx context.Context, email, password, name string) (Use
 		ID: gatehouse.NewID(now), Account: account, Email: email, Name: name,
 		PasswordHash: hash, Created: now, PasswordChanged: now,
 	}
-	if err := s.store.CreateUser(ctx, u); err != nil {
+	if err := s.store.CreateUser(toTheEnd(ctx), u); err != nil {
 		return User{}, err
 	}
 	return u, nil
@@ -161,6 +161,6 @@ func (s *Service) ChangePassword(ctx context.Context, user, current, next, keep 
 	if err != nil {
 		return err
 	}
-	_, err = s.store.SetPassword(ctx, u.ID, u.PasswordHash, hash, keep, s.now())
+	_, err = s.store.SetPassword(toTheEnd(ctx), u.ID, u.PasswordHash, hash, keep, s.now())
 	return err
 }

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -32,7 +33,8 @@ type Options struct {
 
 // Service is what a login server does with accounts. It is safe for concurrent
 // use. Where nothing else is said, its errors are those of the Store, and
-// gatehouse.ErrBusy when too many passwords were waiting to be hashed.
+// gatehouse.ErrBusy when too many passwords were waiting to be hashed. What it
+// has begun to write it finishes, whatever becomes of the context.
 type Service struct {
 	store   Store
 	hasher  *Hasher
@@ -81,6 +83,11 @@ func New(o Options) (*Service, error) {
 	s.signer = newSigner(o.Keys, cmp.Or(o.Issuer, "gatehouse"), cmp.Or(o.Audience, "gatehouse"), o.Now)
 	return s, nil
 }
+
+// toTheEnd is the context of what changes the store. A caller who goes away while
+// it is written would be told of a failure that may be none, and nobody would
+// put into the security log what was done.
+func toTheEnd(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 // Devices tells the devices of this service's users apart.
 func (s *Service) Devices() *Devices { return s.devices }

@@ -43,7 +43,7 @@ func (s *Service) StartSession(ctx context.Context, u User, client gatehouse.Cli
 		Created: now, LastUsed: now, Expires: now.Add(s.refreshTTL),
 	}
 	token := newRefreshToken()
-	if err := s.store.CreateSession(ctx, session, token.hash(), u.PasswordHash); err != nil {
+	if err := s.store.CreateSession(toTheEnd(ctx), session, token.hash(), u.PasswordHash); err != nil {
 		return Grant{}, err
 	}
 	return s.grant(session, token, now)
@@ -70,7 +70,7 @@ func (s *Service) Refresh(ctx context.Context, token string, client gatehouse.Cl
 	r := Rotation{Presented: presented.hash(), At: now, Expires: now.Add(s.refreshTTL), Grace: s.grace, Client: client}
 	rand.Read(r.Salt[:]) // never fails (crypto/rand)
 	r.Successor = presented.successor(s.refresh, r.Salt).hash()
-	res, err := s.store.Rotate(ctx, r)
+	res, err := s.store.Rotate(toTheEnd(ctx), r)
 	if err != nil {
 		return TokenUnknown, Grant{}, err
 	}
@@ -136,7 +136,7 @@ func (s *Service) EndDevice(ctx context.Context, user, device string) error {
 }
 
 func (s *Service) end(ctx context.Context, f SessionFilter, reason string) (int, error) {
-	return s.store.EndSessions(ctx, f, s.now(), reason)
+	return s.store.EndSessions(toTheEnd(ctx), f, s.now(), reason)
 }
 
 // SignedInDevice is a device on which a user has live sessions.
