@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -82,12 +81,12 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := os.Remove(controlPath(c.Data)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{}); err != nil {
-		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
-	}
 	keys, err := accounts.LoadOrCreateKeys(c.Data)
 	if err != nil {
 		return nil, err
+	}
+	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{Sign: logKey(keys)}); err != nil {
+		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
 	}
 	if err := a.wire(ctx, keys, o); err != nil {
 		return nil, err
@@ -203,8 +202,6 @@ func listen(setting, address string) (net.Listener, error) {
 	}
 	return netutil.LimitListener(l, maxConnections), nil
 }
-
-func databasePath(dir string) string { return filepath.Join(dir, "gatehouse.db") }
 
 func correlationID(ctx context.Context) string {
 	r, _ := httpguard.FromContext(ctx)

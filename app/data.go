@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/fluxstudio/gatehouse/accounts"
 )
 
 // ErrInUse says that a running server holds the data directory.
@@ -19,6 +22,13 @@ const (
 	commandDone  = time.Second
 	commandCheck = 20 * time.Millisecond
 )
+
+func databasePath(dir string) string { return filepath.Join(dir, "gatehouse.db") }
+
+// logKey signs how far the security log has come.
+func logKey(keys accounts.Keys) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(keys.Derive("security log"))
+}
 
 // openData creates the data directory if it is missing and takes it for this
 // process until the returned file is closed or the process ends.

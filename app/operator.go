@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/chain"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/store/memory"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
@@ -22,6 +25,7 @@ import (
 type Operator struct {
 	dir   string
 	store *sqlstore.Store
+	sign  ed25519.PrivateKey
 }
 
 // Operate opens an existing data directory. Close what it returns.
@@ -29,11 +33,16 @@ func Operate(ctx context.Context, dir string) (*Operator, error) {
 	if _, err := os.Stat(databasePath(dir)); err != nil {
 		return nil, fmt.Errorf("there are no records in %s: %w", dir, err)
 	}
-	store, err := sqlstore.AttachSQLite(ctx, databasePath(dir), sqlstore.Options{})
+	keys, err := accounts.LoadOrCreateKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	sign := logKey(keys)
+	store, err := sqlstore.AttachSQLite(ctx, databasePath(dir), sqlstore.Options{Sign: sign})
 	if err != nil {
 		return nil, fmt.Errorf("open the records in %s: %w", dir, err)
 	}
-	return &Operator{dir: dir, store: store}, nil
+	return &Operator{dir: dir, store: store, sign: sign}, nil
 }
 
 // Close gives back what Operate opened.
@@ -41,6 +50,11 @@ func (o *Operator) Close() error { return o.store.Close() }
 
 // Store is the record store, to read from.
 func (o *Operator) Store() *sqlstore.Store { return o.store }
+
+// VerifyLog verifies the security log; see the method of the store.
+func (o *Operator) VerifyLog(ctx context.Context, expect []chain.Head, progress func(records int)) (sqlstore.Verified, error) {
+	return o.store.VerifyLog(ctx, o.sign.Public().(ed25519.PublicKey), expect, progress)
+}
 
 // Block keeps a network out for so long; 0 means until it is lifted.
 func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Duration, reason, by string) (gatehouse.Block, error) {

@@ -43,6 +43,9 @@ func TestKilledDuringLoginStorm(t *testing.T) {
 		wg.Wait()
 		s.run()
 	}
+	if out, code := s.command("log", "verify"); code != 0 {
+		t.Errorf("the log that was left: exit %d: %s", code, out)
+	}
 	recorded := make(map[string]bool)
 	for _, r := range s.log() {
 		recorded[r.CorrelationID] = true

@@ -22,6 +22,11 @@ type dataFlag struct {
 }
 
 type logCmd struct {
+	Query  logQueryCmd  `cmd:"" default:"withargs" help:"Print records, the newest first."`
+	Verify logVerifyCmd `cmd:"" help:"Verify that nobody has altered, removed or inserted records."`
+}
+
+type logQueryCmd struct {
 	dataFlag
 	JSON        bool     `help:"One JSON object a line, with everything that was recorded." name:"json"`
 	Limit       int      `help:"At most so many records, the newest (0: all)." default:"50"`
@@ -33,7 +38,7 @@ type logCmd struct {
 	Correlation string   `help:"Only the records of one request, by its X-Correlation-ID." placeholder:"ID"`
 }
 
-func (cmd *logCmd) Run(ctx context.Context, c console) error {
+func (cmd *logQueryCmd) Run(ctx context.Context, c console) error {
 	q, err := cmd.query(time.Now())
 	if err != nil {
 		return usageError{err}
@@ -60,7 +65,7 @@ func (cmd *logCmd) Run(ctx context.Context, c console) error {
 	return flush()
 }
 
-func (cmd *logCmd) query(now time.Time) (gatehouse.Query, error) {
+func (cmd *logQueryCmd) query(now time.Time) (gatehouse.Query, error) {
 	q := gatehouse.Query{Limit: cmd.Limit, Correlation: cmd.Correlation}
 	if cmd.Limit < 0 {
 		return q, fmt.Errorf("--limit %d: use 0 for all, or a positive number", cmd.Limit)

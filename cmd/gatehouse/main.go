@@ -27,7 +27,7 @@ func main() {
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the login server."`
 	Demo    demoCmd    `cmd:"" help:"Run a throw-away server through a simulated day with every attack."`
-	Log     logCmd     `cmd:"" help:"Query the security log."`
+	Log     logCmd     `cmd:"" help:"Query and verify the security log."`
 	Blocks  blocksCmd  `cmd:"" help:"List, add and remove blocks of addresses and networks."`
 	Users   usersCmd   `cmd:"" help:"List the accounts."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
