@@ -285,3 +285,15 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// blocked is a target that takes nothing until release is closed.
+func blocked(release <-chan struct{}) export.Target {
+	return &sink{write: func(ctx context.Context, _ export.Line) error {
+		select {
+		case <-release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+}
