@@ -80,6 +80,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	e := q.Event(gatehouse.LoginRefused)
+	e.Time = s.now() // the body may have taken its time
 	e.Account = email
 	attempt, d := s.guard.Begin(ctx, e)
 	if attempt == nil {
