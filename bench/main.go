@@ -35,6 +35,7 @@ var sections = []section{
 	{"counter-parallel", parallelCounter},
 	{"bytes", bytesPerKey},
 	{"rules", fourRules},
+	{"rules-sliding", slidingRules},
 	{"stall", expiryStall},
 }
 

@@ -64,22 +64,14 @@ func newWorld(clients, blocks int) (all []client, blocked []uint32) {
 	return all, blocked
 }
 
-// fourRules: is the client blocked, and if not, count it against four rules. The
-// clock of the floor and of ours is made up: a thousand clients come in a
-// second, so that windows slide, counters expire and others take their place.
-// The peers read the real one, by which next to nothing expires here.
+// fourRules: is the client blocked, and if not, count it against four rules. By
+// the real clock hardly anything leaves a window meanwhile, so that most clients
+// are at their limits before long; and all their timestamps must be held.
 func fourRules(cfg config) []result {
 	clients, blocked := newWorld(cfg.keys/10, cfg.blocks) // with four counters each
 	all := []contender[client]{
-		{name: "rings of timestamps, a set", role: floor, make: func(config) (func([]client), func()) {
-			return floorRules(len(clients), blocked), func() {}
-		}},
-		{name: "gatehouse", role: ours, goals: []goal{{maxOfFloor: 1.5}, {maxOfPeer: 0.5}, {noAllocs: true}}, make: func(config) (func([]client), func()) {
-			return ourRules(blocked, 64<<20), func() {}
-		}},
-		{name: "gatehouse, evicting all the time", role: note, make: func(config) (func([]client), func()) {
-			return ourRules(blocked, 4<<20), func() {}
-		}},
+		floorRules(len(clients), blocked, realTime),
+		ourRules("gatehouse", ours, []goal{{maxOfFloor: 1.5}, {maxOfPeer: 0.5}, {noAllocs: true}}, blocked, 128<<20, realTime),
 	}
 	for _, p := range peers {
 		all = append(all, contender[client]{name: p.name + ", a map", role: peer, make: func(config) (func([]client), func()) {
@@ -90,53 +82,77 @@ func fourRules(cfg config) []result {
 	return interleaved(cfg, clients, zipf(len(clients), 2*cfg.ops), 1, all)
 }
 
-func floorRules(clients int, blocked []uint32) func([]client) {
-	var rings [len(ruleLimits)]*ringFloor
-	for i, l := range ruleLimits {
-		rings[i] = newRingFloor(clients, uint32(l.Threshold), uint32(l.Window.Milliseconds()))
-	}
-	set := newSetFloor(blocked)
-	now := time.Now()
-	return func(all []client) {
-		for i := range all {
-			c := &all[i]
-			now = now.Add(time.Millisecond)
-			if set.has(c.ip) {
-				continue
-			}
-			ms := uint32(now.UnixMilli())
-			for r := range rings {
-				rings[r].hit(tag(&c.keys[r]), ms)
-			}
-		}
+// slidingRules is the same by a clock that is made up, with a thousand clients
+// in each second: windows slide, counters expire and others take their place.
+// The peers know no clock but the real one.
+func slidingRules(cfg config) []result {
+	clients, blocked := newWorld(cfg.keys/10, cfg.blocks)
+	cfg.ops /= 4
+	return interleaved(cfg, clients, zipf(len(clients), 2*cfg.ops), 1, []contender[client]{
+		floorRules(len(clients), blocked, thousandASecond),
+		ourRules("gatehouse", ours, []goal{{maxOfFloor: 1.5}, {noAllocs: true}}, blocked, 64<<20, thousandASecond),
+		ourRules("gatehouse, evicting all the time", note, nil, blocked, 4<<20, thousandASecond),
+	})
+}
+
+// realTime and thousandASecond make clocks.
+func realTime() func() time.Time { return new(clock).now }
+
+func thousandASecond() func() time.Time {
+	at := time.Now()
+	return func() time.Time {
+		at = at.Add(time.Millisecond)
+		return at
 	}
 }
 
-// ourRules may use so many bytes for its counters.
-func ourRules(blocked []uint32, bytes int) func([]client) {
-	ctx := context.Background()
-	var blocks gatehouse.Blocks = memory.NewBlocks()
-	for _, ip := range blocked {
-		now := time.Now()
-		must(blocks.Place(ctx, gatehouse.Block{Prefix: netip.PrefixFrom(addr4(ip), 32), Created: now, Until: now.Add(1000 * time.Hour)}))
-	}
-	var windows gatehouse.Windows = memory.NewWindows(memory.Options{MaxBytes: bytes})
-	at := time.Now()
-	return func(all []client) {
-		hits := make([]gatehouse.Hit, len(ruleLimits))
-		for i := range all {
-			c := &all[i]
-			at = at.Add(time.Millisecond)
-			_, out, err := blocks.Blocked(ctx, c.addr, at)
-			if must(out, err) {
-				continue
-			}
-			for r := range hits {
-				hits[r].Key, hits[r].Limit = c.keys[r], ruleLimits[r]
-			}
-			must(0, windows.Hit(ctx, at, hits))
+func floorRules(clients int, blocked []uint32, clock func() func() time.Time) contender[client] {
+	return contender[client]{name: "rings of timestamps, a set", role: floor, make: func(config) (func([]client), func()) {
+		var rings [len(ruleLimits)]*ringFloor
+		for i, l := range ruleLimits {
+			rings[i] = newRingFloor(clients, uint32(l.Threshold), uint32(l.Window.Milliseconds()))
 		}
-	}
+		set, now := newSetFloor(blocked), clock()
+		return func(all []client) {
+			for i := range all {
+				c := &all[i]
+				ms := uint32(now().UnixMilli())
+				if set.has(c.ip) {
+					continue
+				}
+				for r := range rings {
+					rings[r].hit(tag(&c.keys[r]), ms)
+				}
+			}
+		}, func() {}
+	}}
+}
+
+// ourRules may use so many bytes for its counters.
+func ourRules(name string, r role, goals []goal, blocked []uint32, bytes int, clock func() func() time.Time) contender[client] {
+	return contender[client]{name: name, role: r, goals: goals, make: func(config) (func([]client), func()) {
+		ctx, now := context.Background(), clock()
+		var blocks gatehouse.Blocks = memory.NewBlocks()
+		for _, ip := range blocked {
+			at := now()
+			must(blocks.Place(ctx, gatehouse.Block{Prefix: netip.PrefixFrom(addr4(ip), 32), Created: at, Until: at.Add(1000 * time.Hour)}))
+		}
+		var windows gatehouse.Windows = memory.NewWindows(memory.Options{MaxBytes: bytes})
+		return func(all []client) {
+			hits := make([]gatehouse.Hit, len(ruleLimits))
+			for i := range all {
+				c, at := &all[i], now()
+				_, out, err := blocks.Blocked(ctx, c.addr, at)
+				if must(out, err) {
+					continue
+				}
+				for r := range hits {
+					hits[r].Key, hits[r].Limit = c.keys[r], ruleLimits[r]
+				}
+				must(0, windows.Hit(ctx, at, hits))
+			}
+		}, func() {}
+	}}
 }
 
 // peerRules asks one limiter of a library for each rule, and a map of blocked
