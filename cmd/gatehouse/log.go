@@ -71,10 +71,7 @@ func (cmd *logQueryCmd) query(now time.Time) (gatehouse.Query, error) {
 		return q, fmt.Errorf("--limit %d: use 0 for all, or a positive number", cmd.Limit)
 	}
 	if cmd.User != "" {
-		q.User = cmd.User
-		if strings.Contains(cmd.User, "@") {
-			q.User = canonical.Account(cmd.User)
-		}
+		q.User = canonical.Account(cmd.User) // which leaves an ID of ours as it is
 	}
 	for _, t := range cmd.Type {
 		kind := gatehouse.Kind(t)
