@@ -11,8 +11,8 @@ import (
 )
 
 // Config is every setting of Gatehouse. docs/configuration.md is its reference,
-// and Default its defaults. It holds no secrets: those are files in the data
-// directory.
+// and Default its defaults. Its secrets are masked by YAML; the keys of the login
+// server are none of them, but files in the data directory.
 type Config struct {
 	Listen         string   // where people log in
 	AdminListen    string   // where health and control answer
@@ -27,7 +27,45 @@ type Config struct {
 	Passwords      PasswordsConfig
 	Tokens         TokensConfig
 	Counters       CountersConfig
+	Monitoring     MonitoringConfig
+	Sentry         SentryConfig
+	Tracing        TracingConfig
+	Profiles       ProfilesConfig
+	Export         ExportConfig
 	GeoIP          GeoIPConfig
+}
+
+// MonitoringConfig switches everything that reports to others: Sentry, traces,
+// profiles, metrics and exports.
+type MonitoringConfig struct {
+	Enabled bool
+}
+
+// SentryConfig says where errors go.
+type SentryConfig struct {
+	DSN         string // empty: nowhere
+	Environment string
+	Release     string // empty: that of the build
+	// TracesSampleRate is a number from 0 to 1; empty: 1 in the environment
+	// "development", 0.1 elsewhere.
+	TracesSampleRate string
+}
+
+// TracingConfig says where OpenTelemetry traces go.
+type TracingConfig struct {
+	OTLPEndpoint string // URL; empty: nowhere
+	SampleRate   string // a number from 0 to 1
+}
+
+// ProfilesConfig says where continuous profiles go.
+type ProfilesConfig struct {
+	PyroscopeURL string // empty: nowhere
+}
+
+// ExportConfig says where the security log is copied to.
+type ExportConfig struct {
+	Target string // as export.Open takes it; empty: nowhere
+	Format string // ocsf or ecs
 }
 
 // DetectionConfig switches detection.
@@ -126,7 +164,11 @@ func Default() Config {
 			RefreshTTL:   30 * 24 * time.Hour,
 			RefreshGrace: 10 * time.Second,
 		},
-		Counters: CountersConfig{MaxBytes: 64 << 20},
+		Counters:   CountersConfig{MaxBytes: 64 << 20},
+		Monitoring: MonitoringConfig{Enabled: true},
+		Sentry:     SentryConfig{Environment: "production"},
+		Tracing:    TracingConfig{SampleRate: "0.1"},
+		Export:     ExportConfig{Format: "ocsf"},
 	}
 }
 

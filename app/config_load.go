@@ -180,6 +180,12 @@ func (l *loader) environment(environ []string) {
 	}
 	for _, pair := range environ {
 		name, text, _ := strings.Cut(pair, "=")
+		if i := slices.IndexFunc(l.settings, func(s setting) bool { return s.alias == name && name != "" }); i >= 0 {
+			if slices.ContainsFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, names[i]+"=") }) {
+				continue // its own name wins
+			}
+			name = names[i]
+		}
 		if !strings.HasPrefix(name, envPrefix) {
 			continue
 		}

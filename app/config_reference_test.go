@@ -22,7 +22,11 @@ func reference() string {
 		} else {
 			value = "`" + value + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", s.key, s.variable(), value, strings.TrimPrefix(s.allowed, "use "), s.about)
+		variable := "`" + s.variable() + "`"
+		if s.alias != "" {
+			variable += " or `" + s.alias + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.key, variable, value, strings.TrimPrefix(s.allowed, "use "), s.about)
 	}
 	return b.String()
 }

@@ -21,6 +21,9 @@ type setting struct {
 	allowed string // what may be there, for errors: "use ..."
 	plain   bool   // a number or a switch: not to be quoted in the file
 	list    bool   // a list in the file, separated by commas in the environment
+	secret  bool   // masked when it is shown
+	silent  bool   // not repeated in errors
+	alias   string // another name in the environment; the ordinary one wins
 	get     func(*Config) string
 	// set reads text; its error, if not errNotAllowed, says what is wrong.
 	set func(c *Config, text string) error
@@ -38,6 +41,9 @@ func (s setting) variable() string {
 func (s setting) read(c *Config, text string) error {
 	err := s.set(c, text)
 	if errors.Is(err, errNotAllowed) {
+		if s.silent {
+			return fmt.Errorf("the value is not allowed: %s", s.allowed)
+		}
 		return fmt.Errorf("%q is not allowed: %s", strictyaml.Shown(text), s.allowed)
 	}
 	return err
@@ -73,6 +79,16 @@ func settings() []setting {
 		duration("tokens.refresh_ttl", "How long a session lives after its last use.", time.Minute, 365*24*hour, func(c *Config) *time.Duration { return &c.Tokens.RefreshTTL }),
 		duration("tokens.refresh_grace", "How long after its use a refresh token that comes again gets the same successor.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.Tokens.RefreshGrace }),
 		size("counters.max_bytes", "Memory for counters.", 1<<20, 16<<30, func(c *Config) *int { return &c.Counters.MaxBytes }),
+		toggle("monitoring.enabled", "Off: no Sentry, traces, profiles, metrics and exports; detection and the security log go on.", func(c *Config) *bool { return &c.Monitoring.Enabled }),
+		secret(alias("SENTRY_DSN", link("sentry.dsn", "The Sentry project that errors, traces and security events go to. Empty: none.", []string{"http", "https"}, func(c *Config) *string { return &c.Sentry.DSN }))),
+		alias("SENTRY_ENVIRONMENT", word("sentry.environment", "The environment that Sentry shows.", false, func(c *Config) *string { return &c.Sentry.Environment })),
+		alias("SENTRY_RELEASE", word("sentry.release", "The release that Sentry shows. Empty: the version of the build.", true, func(c *Config) *string { return &c.Sentry.Release })),
+		fraction("sentry.traces_sample_rate", "The part of requests that Sentry gets a trace of, besides those with findings. Empty: 1 in development, 0.1 elsewhere.", true, func(c *Config) *string { return &c.Sentry.TracesSampleRate }),
+		alias("OTEL_EXPORTER_OTLP_ENDPOINT", link("tracing.otlp_endpoint", "Where OpenTelemetry traces go (OTLP over HTTP). Empty: nowhere.", []string{"http", "https"}, func(c *Config) *string { return &c.Tracing.OTLPEndpoint })),
+		fraction("tracing.sample_rate", "The part of requests that are traced, besides those with findings.", false, func(c *Config) *string { return &c.Tracing.SampleRate }),
+		secret(link("profiles.pyroscope_url", "A Pyroscope-compatible server for continuous profiles. Empty: none.", []string{"http", "https"}, func(c *Config) *string { return &c.Profiles.PyroscopeURL })),
+		exportTarget(),
+		choice("export.format", "The form of what is exported.", []string{"ocsf", "ecs"}, func(c *Config) *string { return &c.Export.Format }),
 		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
 	}
 }

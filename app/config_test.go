@@ -51,6 +51,12 @@ func full() app.Config {
 		Passwords: app.PasswordsConfig{MemoryKiB: 65536, Iterations: 3, Parallelism: 2, Concurrency: 4, Wait: 10 * time.Second, MinLength: 12},
 		Tokens:    app.TokensConfig{AccessTTL: 5 * time.Minute, RefreshTTL: 168 * time.Hour, RefreshGrace: 5 * time.Second},
 		Counters:  app.CountersConfig{MaxBytes: 1 << 30},
+		Sentry: app.SentryConfig{
+			DSN: "http://public@127.0.0.1:9000/1", Environment: "staging", Release: "gatehouse@1.2.3", TracesSampleRate: "0.5",
+		},
+		Tracing:  app.TracingConfig{OTLPEndpoint: "http://127.0.0.1:4318", SampleRate: "0.25"},
+		Profiles: app.ProfilesConfig{PyroscopeURL: "http://127.0.0.1:4040"},
+		Export:   app.ExportConfig{Target: "file:/var/log/gatehouse.jsonl", Format: "ecs"},
 		GeoIP: app.GeoIPConfig{Database: "/usr/share/city.mmdb", Networks: map[netip.Prefix]app.NetworkPlace{
 			netip.MustParsePrefix("10.1.0.0/16"):     {Country: "DE", City: "Berlin", Lat: 52.52, Lon: 13.4, Located: true},
 			netip.MustParsePrefix("2001:db8:1::/48"): {Country: "NO"},
@@ -91,6 +97,7 @@ func TestConfigPrecedence(t *testing.T) {
 		Environ: []string{
 			"GATEHOUSE_LISTEN=127.0.0.1:1", "GATEHOUSE_ADMIN_LISTEN=127.0.0.1:2", "GATEHOUSE_LOG_LEVEL=warn",
 			"GATEHOUSE_TRUSTED_PROXIES=198.51.100.1, 198.51.100.2,", "GATEHOUSE_DETECTION_ENABLED=true", "GATEHOUSE_RULES_FILE=",
+			"SENTRY_ENVIRONMENT=development", "SENTRY_RELEASE=1", "GATEHOUSE_SENTRY_RELEASE=2", "SENTRY_OTHER=3",
 		},
 		Flags: func(c *app.Config) {
 			if c.Listen != "127.0.0.1:1" {
@@ -103,6 +110,7 @@ func TestConfigPrecedence(t *testing.T) {
 	want.Listen, want.AdminListen, want.Log.Level, want.RulesFile = "127.0.0.1:1", "127.0.0.1:3", "warn", ""
 	want.TrustedProxies = []string{"198.51.100.1", "198.51.100.2"}
 	want.Detection.Enabled = true
+	want.Sentry.Environment, want.Sentry.Release = "development", "2"
 	want.Rules = rules.Default()
 	want.Rules.BruteForce.Limit.Threshold = 4
 	if !reflect.DeepEqual(c, want) {
@@ -179,6 +187,7 @@ func TestConfigYAMLRoundTrip(t *testing.T) {
 	odd.Counters.MaxBytes = 1<<20 + 1
 	for name, c := range map[string]app.Config{"default": app.Default(), "full": full(), "odd": odd} {
 		t.Run(name, func(t *testing.T) {
+			c.Sentry.DSN, c.Profiles.PyroscopeURL = "", "" // secrets; see TestConfigSecrets
 			text, err := c.YAML()
 			if err != nil {
 				t.Fatal(err)
@@ -193,6 +202,23 @@ func TestConfigYAMLRoundTrip(t *testing.T) {
 				t.Errorf("%s\ngot  %+v\nwant %+v", text, got, c)
 			}
 		})
+	}
+}
+
+// Secrets are neither shown nor, when they are malformed, repeated.
+func TestConfigSecrets(t *testing.T) {
+	const canary = "c4n4ry"
+	c := app.Default()
+	c.Sentry.DSN = "http://" + canary + "@127.0.0.1:9000/1"
+	c.Profiles.PyroscopeURL = "http://user:" + canary + "@127.0.0.1:4040"
+	text, err := c.YAML()
+	if err != nil || strings.Contains(string(text), canary) || strings.Count(string(text), "(masked)") != 2 {
+		t.Errorf("%s, %v", text, err)
+	}
+	for _, environ := range []string{"SENTRY_DSN=" + canary, "SENTRY_DSN=ftp://" + canary + "@127.0.0.1/1", "SENTRY_DSN=(masked)"} {
+		if _, err := app.Load(app.Sources{Environ: []string{environ}}); err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", environ, err)
+		}
 	}
 }
 

@@ -13,8 +13,12 @@ import (
 	"github.com/fluxstudio/gatehouse/rules"
 )
 
-// YAML returns the settings as a file that Load reads back as the same, the
-// rules in full and without the rules file that they may come from. It returns
+// masked is shown in the place of a secret. It is not accepted as one.
+const masked = "(masked)"
+
+// YAML returns the settings as a file that Load reads back as the same, but for
+// secrets, which are masked; the rules in full and without the rules file that
+// they may come from. It returns
 // an error for rules that a file may not say.
 func (c Config) YAML() ([]byte, error) {
 	set, err := rules.Format(c.Rules)
@@ -55,6 +59,9 @@ func sorted(list []setting) []setting {
 
 func (s setting) written(c *Config) string {
 	text := s.get(c)
+	if s.secret && text != "" {
+		return strconv.Quote(masked)
+	}
 	if !s.list {
 		return scalar(text)
 	}
