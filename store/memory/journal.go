@@ -43,7 +43,7 @@ func (j *Journal) Append(ctx context.Context, records ...gatehouse.Record) error
 	}
 	kept := make([]gatehouse.Record, len(records))
 	for i := range records {
-		kept[i] = cleaned(records[i])
+		kept[i] = records[i].Clean()
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -44,7 +44,7 @@ func NewSightings(o Options) *Sightings {
 // whose records cross do not put it back.
 func (s *Sightings) See(_ context.Context, user string, sg gatehouse.Sighting) ([]gatehouse.Sighting, error) {
 	user = gatehouse.CleanText(user, gatehouse.MaxText)
-	sg = cleaned(sg)
+	sg = sg.Clean()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.byName[user]
