@@ -226,6 +226,7 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	serve := func(l net.Listener, h http.Handler) {
 		server := httpguard.Server(h, a.logger)
+		controlCrowd(server, maxConnections)
 		group.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err

@@ -1,0 +1,4 @@
+package app
+
+// ControlCrowd is for tests.
+var ControlCrowd = controlCrowd
