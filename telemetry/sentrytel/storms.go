@@ -91,7 +91,7 @@ func (m *Monitor) tellStorm(one *storm, now time.Time) {
 	if len(one.users) > 1 {
 		c["users"] = one.users
 	}
-	e.Contexts["authentication"] = c
+	e.Contexts["failures"] = c
 	one.told, one.count, one.last = now, 0, nil
 	if m.allow(m.events) {
 		m.capture(e)
