@@ -7,18 +7,23 @@ import (
 	"github.com/fluxstudio/gatehouse"
 )
 
-// told tells of records once they are durable.
+// told tells observers of records once they are durable.
 type told struct {
 	gatehouse.Journal
-	tell func([]gatehouse.Record)
+	observers []func([]gatehouse.Record) // nil ones are passed over
 }
 
 func (t told) Append(ctx context.Context, records ...gatehouse.Record) error {
 	err := t.Journal.Append(ctx, records...)
-	if err == nil && t.tell != nil {
-		t.tell(records)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, tell := range t.observers {
+		if tell != nil {
+			tell(records)
+		}
+	}
+	return nil
 }
 
 // logAlerts gives alerts to the process's own log.

@@ -9,8 +9,8 @@ import (
 	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
-// adminHandler answers on the admin listener: health, and control for the
-// command line.
+// adminHandler answers on the admin listener: health, metrics, profiles, and
+// control for the command line.
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -26,6 +26,7 @@ func (a *App) adminHandler() http.Handler {
 		health(w, http.StatusOK, map[string]string{"status": "ready", "records": "ok"})
 	})
 	mux.Handle("/control/", a.controlHandler())
+	a.monitoring.register(mux)
 	return httpguard.New(nil, httpguard.Options{Now: a.now, Logger: a.logger, Mux: mux}).Wrap(httpguard.Routes(mux))
 }
 

@@ -15,13 +15,8 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
-	"github.com/fluxstudio/gatehouse/authserver"
-	"github.com/fluxstudio/gatehouse/clientip"
-	"github.com/fluxstudio/gatehouse/geoip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
-	"github.com/fluxstudio/gatehouse/store/cached"
-	"github.com/fluxstudio/gatehouse/store/memory"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -46,14 +41,15 @@ const shutdownGrace = 10 * time.Second
 
 // App is a login server that is ready to run.
 type App struct {
-	config  Config
-	now     func() time.Time
-	logger  *slog.Logger
-	lock    *os.File
-	store   *sqlstore.Store
-	guard   *guard.Guard
-	handler http.Handler
-	token   string // of the control interface
+	config     Config
+	now        func() time.Time
+	logger     *slog.Logger
+	lock       *os.File
+	store      *sqlstore.Store
+	monitoring *monitoring
+	guard      *guard.Guard
+	handler    http.Handler
+	token      string // of the control interface
 
 	public, admin net.Listener
 }
@@ -88,6 +84,9 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{Sign: logKey(keys)}); err != nil {
 		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
 	}
+	if a.monitoring, err = openMonitoring(c, keys, a.logger); err != nil {
+		return nil, err
+	}
 	if err := a.wire(ctx, keys, o); err != nil {
 		return nil, err
 	}
@@ -96,103 +95,6 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	}
 	a.admin, err = listen("admin_listen", c.AdminListen)
 	return a, err
-}
-
-// wire builds the engine and the login server from their parts.
-func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
-	c := a.config
-	places, err := openPlaces(c.GeoIP)
-	if err != nil {
-		return err
-	}
-	blocks, err := cached.NewBlocks(ctx, memory.NewBlocks(), a.store, a.now())
-	if err != nil {
-		return err
-	}
-	a.guard, err = guard.New(guard.Options{
-		Rules:     c.EffectiveRules(),
-		Windows:   memory.NewWindows(memory.Options{MaxBytes: c.Counters.MaxBytes}),
-		Blocks:    blocks,
-		Sightings: a.store,
-		Journal:   told{a.store, o.OnRecords},
-		Log:       a.store,
-		Places:    places,
-		Alerts:    logAlerts{a.logger},
-		Secret:    keys.Derive("counters"),
-		LoginWait: c.LoginWait,
-		OnError: func(ctx context.Context, doing string, err error) {
-			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
-		},
-	})
-	if err != nil {
-		return err
-	}
-	hasher, err := accounts.NewHasher(accounts.HasherOptions{
-		Params:   accounts.Argon2{Memory: c.Passwords.MemoryKiB, Time: c.Passwords.Iterations, Threads: c.Passwords.Parallelism},
-		Parallel: c.Passwords.Concurrency,
-		Wait:     c.Passwords.Wait,
-	})
-	if err != nil {
-		return err
-	}
-	service, err := accounts.New(accounts.Options{
-		Store:        a.store,
-		Hasher:       hasher,
-		Policy:       accounts.Policy{MinLength: c.Passwords.MinLength},
-		Keys:         keys,
-		Now:          a.now,
-		AccessTTL:    c.Tokens.AccessTTL,
-		RefreshTTL:   c.Tokens.RefreshTTL,
-		RefreshGrace: c.Tokens.RefreshGrace,
-	})
-	if err != nil {
-		return err
-	}
-	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.now})
-	if err != nil {
-		return err
-	}
-	return a.guardRoutes(login)
-}
-
-// guardRoutes puts the middleware in front of the login server.
-func (a *App) guardRoutes(login *authserver.Server) error {
-	trusted, err := clientip.ParsePrefixes(a.config.TrustedProxies)
-	if err != nil {
-		return fmt.Errorf("trusted_proxies: %w", err)
-	}
-	clients, err := clientip.New(clientip.Options{Trusted: trusted, Header: a.config.ClientIPHeader})
-	if err != nil {
-		return fmt.Errorf("client_ip_header: %w", err)
-	}
-	a.handler = httpguard.New(a.guard, httpguard.Options{
-		Clients: clients,
-		Refusal: authserver.Refusal,
-		Now:     a.now,
-		Logger:  a.logger,
-	}).Wrap(login.Handler())
-	return nil
-}
-
-// openPlaces asks the operator's own networks first, then the database file
-// that was named, then the data built in.
-func openPlaces(c GeoIPConfig) (gatehouse.Places, error) {
-	var sources []gatehouse.Places
-	if len(c.Networks) > 0 {
-		networks, err := geoip.NewNetworks(c.Table())
-		if err != nil {
-			return nil, fmt.Errorf("geoip.networks: %w", err)
-		}
-		sources = append(sources, networks)
-	}
-	if c.Database != "" {
-		db, err := geoip.Open(c.Database)
-		if err != nil {
-			return nil, fmt.Errorf("geoip.database: %w", err)
-		}
-		sources = append(sources, db)
-	}
-	return geoip.Chain(append(sources, geoip.Builtin())...), nil
 }
 
 func listen(setting, address string) (net.Listener, error) {
@@ -255,6 +157,9 @@ func (a *App) Close() error {
 		if l != nil {
 			l.Close() // closed already, after Run
 		}
+	}
+	if a.monitoring != nil {
+		errs = append(errs, a.monitoring.close())
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

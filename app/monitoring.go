@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/authserver"
+	"github.com/fluxstudio/gatehouse/export"
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/telemetry/metrics"
+	"github.com/fluxstudio/gatehouse/telemetry/profile"
+	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
+)
+
+// monitoring is everything that reports to others. Parts that are switched off
+// are nil; none of them can hold up or fail a request.
+type monitoring struct {
+	metrics  *metrics.Metrics
+	sentry   *sentrytel.Monitor
+	exporter *export.Exporter
+	profiles *profile.Continuous
+}
+
+// openMonitoring starts what the configuration asks for. An error says which
+// setting to change; a target that cannot be reached is none.
+func openMonitoring(c Config, keys accounts.Keys, logger *slog.Logger) (m *monitoring, err error) {
+	m = new(monitoring)
+	if !c.Monitoring.Enabled {
+		return m, nil
+	}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
+	m.metrics = metrics.New(metrics.Options{Rules: c.EffectiveRules()})
+	if m.sentry, err = openSentry(c.Sentry, keys, logger); err != nil {
+		return m, fmt.Errorf("sentry: %w", err)
+	}
+	logger.Info(m.sentry.String())
+	if c.Profiles.PyroscopeURL != "" {
+		if m.profiles, err = profile.Start(profile.Options{PyroscopeURL: c.Profiles.PyroscopeURL, Logger: logger}); err != nil {
+			return m, fmt.Errorf("profiles.pyroscope_url: %w", err)
+		}
+	}
+	if c.Export.Target != "" {
+		if m.exporter, err = openExporter(c.Export, logger); err != nil {
+			return m, fmt.Errorf("export.target: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func openSentry(c SentryConfig, keys accounts.Keys, logger *slog.Logger) (*sentrytel.Monitor, error) {
+	o := sentrytel.Options{
+		DSN: c.DSN, Environment: c.Environment, Release: c.Release,
+		UserKey: keys.Derive("sentry users"), Logger: logger,
+		UserOf: func(_ *http.Request, err error) string {
+			var f *authserver.Failure
+			errors.As(err, &f)
+			if f == nil {
+				return ""
+			}
+			return f.User
+		},
+	}
+	if c.TracesSampleRate != "" {
+		rate, err := strconv.ParseFloat(c.TracesSampleRate, 64)
+		if err != nil {
+			return nil, err
+		}
+		o.TracesSampleRate = &rate
+	}
+	return sentrytel.New(o)
+}
+
+func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error) {
+	format, err := export.FormatNamed(c.Format)
+	if err != nil {
+		return nil, err
+	}
+	target, err := export.Open(c.Target)
+	if err != nil {
+		return nil, err
+	}
+	return export.New(export.Options{Target: target, Format: format, OnState: func(s export.State) {
+		if s.Err != nil {
+			logger.Warn("the export of the security log fails", "error", s.Err, "dropped", s.Dropped)
+			return
+		}
+		logger.Info("the export of the security log works again", "dropped", s.Dropped)
+	}})
+}
+
+// around are the instruments of requests, outermost first.
+func (m *monitoring) around() []func(http.Handler) http.Handler {
+	var list []func(http.Handler) http.Handler
+	if m.metrics != nil {
+		list = append(list, m.metrics.Around)
+	}
+	if m.sentry.Enabled() {
+		list = append(list, m.sentry.Around)
+	}
+	if m.profiles != nil {
+		list = append(list, profile.Around)
+	}
+	return list
+}
+
+// journal measures the store's journal and passes records on once they are
+// durable.
+func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Record)) gatehouse.Journal {
+	if m.metrics != nil {
+		next = m.metrics.Journal(next)
+	}
+	next = m.sentry.Journal(next)
+	observers := []func([]gatehouse.Record){m.sentry.Records, more}
+	if m.metrics != nil {
+		observers = append(observers, m.metrics.Records)
+	}
+	if m.exporter != nil {
+		observers = append(observers, m.exporter.Records)
+	}
+	return told{next, observers}
+}
+
+// ports measures the ports that the engine works with.
+func (m *monitoring) windows(next gatehouse.Windows) gatehouse.Windows {
+	if m.metrics == nil {
+		return next
+	}
+	return m.metrics.Windows(next)
+}
+
+func (m *monitoring) blocks(next gatehouse.Blocks) gatehouse.Blocks {
+	if m.metrics == nil {
+		return next
+	}
+	return m.metrics.Blocks(next)
+}
+
+func (m *monitoring) sightings(next gatehouse.Sightings) gatehouse.Sightings {
+	if m.metrics == nil {
+		return next
+	}
+	return m.metrics.Sightings(next)
+}
+
+func (m *monitoring) alerts(next gatehouse.Alerts) gatehouse.Alerts {
+	if m.metrics == nil {
+		return next
+	}
+	return m.metrics.Alerts(next)
+}
+
+func (m *monitoring) admitter(next httpguard.Admitter) httpguard.Admitter {
+	if m.metrics == nil {
+		return next
+	}
+	return m.metrics.Admitter(next)
+}
+
+func (m *monitoring) hashWaited() func(time.Duration) {
+	if m.metrics == nil {
+		return nil
+	}
+	return m.metrics.HashWaited
+}
+
+// watch shows what the parts know of themselves.
+func (m *monitoring) watch(blocksInForce, hashesInFlight func() int) error {
+	if m.metrics == nil {
+		return nil
+	}
+	return m.metrics.Watch(metrics.Sources{
+		BlocksInForce:  blocksInForce,
+		HashesInFlight: hashesInFlight,
+		SentryDropped: func() (n uint64) {
+			for _, dropped := range m.sentry.Stats().Dropped {
+				n += dropped
+			}
+			return n
+		},
+	})
+}
+
+// register adds metrics and profiles to the admin listener.
+func (m *monitoring) register(mux *http.ServeMux) {
+	if m.metrics != nil {
+		mux.Handle("GET /metrics", m.metrics.Handler())
+		mux.Handle("/debug/pprof/", profile.Handler())
+	}
+}
+
+// monitoringGrace is how long what is pending may take at the end.
+const monitoringGrace = 3 * time.Second
+
+func (m *monitoring) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), monitoringGrace)
+	defer cancel()
+	var errs []error
+	if m.exporter != nil {
+		errs = append(errs, m.exporter.Close(ctx))
+	}
+	errs = append(errs, m.sentry.Close(ctx))
+	if m.profiles != nil {
+		errs = append(errs, m.profiles.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/authserver"
+	"github.com/fluxstudio/gatehouse/clientip"
+	"github.com/fluxstudio/gatehouse/geoip"
+	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/store/cached"
+	"github.com/fluxstudio/gatehouse/store/memory"
+)
+
+// wire builds the engine and the login server from their parts.
+func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
+	c := a.config
+	places, err := openPlaces(c.GeoIP)
+	if err != nil {
+		return err
+	}
+	held := memory.NewBlocks()
+	blocks, err := cached.NewBlocks(ctx, held, a.store, a.now())
+	if err != nil {
+		return err
+	}
+	a.guard, err = guard.New(guard.Options{
+		Rules:     c.EffectiveRules(),
+		Windows:   a.monitoring.windows(memory.NewWindows(memory.Options{MaxBytes: c.Counters.MaxBytes})),
+		Blocks:    a.monitoring.blocks(blocks),
+		Sightings: a.monitoring.sightings(a.store),
+		Journal:   a.monitoring.journal(a.store, o.OnRecords),
+		Log:       a.store,
+		Places:    places,
+		Alerts:    a.monitoring.alerts(logAlerts{a.logger}),
+		Secret:    keys.Derive("counters"),
+		LoginWait: c.LoginWait,
+		OnError: func(ctx context.Context, doing string, err error) {
+			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
+			a.monitoring.sentry.Survived(ctx, doing, err)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	hasher, err := accounts.NewHasher(accounts.HasherOptions{
+		Params:   accounts.Argon2{Memory: c.Passwords.MemoryKiB, Time: c.Passwords.Iterations, Threads: c.Passwords.Parallelism},
+		Parallel: c.Passwords.Concurrency,
+		Wait:     c.Passwords.Wait,
+		OnWait:   a.monitoring.hashWaited(),
+	})
+	if err != nil {
+		return err
+	}
+	inForce := func() int {
+		list, err := held.List(context.Background(), a.now())
+		if err != nil {
+			return 0 // memory does not fail
+		}
+		return len(list)
+	}
+	if err := a.monitoring.watch(inForce, hasher.InFlight); err != nil {
+		return err
+	}
+	service, err := accounts.New(accounts.Options{
+		Store:        a.store,
+		Hasher:       hasher,
+		Policy:       accounts.Policy{MinLength: c.Passwords.MinLength},
+		Keys:         keys,
+		Now:          a.now,
+		AccessTTL:    c.Tokens.AccessTTL,
+		RefreshTTL:   c.Tokens.RefreshTTL,
+		RefreshGrace: c.Tokens.RefreshGrace,
+	})
+	if err != nil {
+		return err
+	}
+	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.now})
+	if err != nil {
+		return err
+	}
+	return a.guardRoutes(login)
+}
+
+// guardRoutes puts the middleware in front of the login server.
+func (a *App) guardRoutes(login *authserver.Server) error {
+	trusted, err := clientip.ParsePrefixes(a.config.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	clients, err := clientip.New(clientip.Options{Trusted: trusted, Header: a.config.ClientIPHeader})
+	if err != nil {
+		return fmt.Errorf("client_ip_header: %w", err)
+	}
+	a.handler = httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
+		Clients: clients,
+		Refusal: authserver.Refusal,
+		Now:     a.now,
+		Logger:  a.logger,
+		Around:  a.monitoring.around(),
+		OnPanic: a.monitoring.sentry.OnPanic,
+		OnError: a.monitoring.sentry.OnError,
+	}).Wrap(login.Handler())
+	return nil
+}
+
+// openPlaces asks the operator's own networks first, then the database file
+// that was named, then the data built in.
+func openPlaces(c GeoIPConfig) (gatehouse.Places, error) {
+	var sources []gatehouse.Places
+	if len(c.Networks) > 0 {
+		networks, err := geoip.NewNetworks(c.Table())
+		if err != nil {
+			return nil, fmt.Errorf("geoip.networks: %w", err)
+		}
+		sources = append(sources, networks)
+	}
+	if c.Database != "" {
+		db, err := geoip.Open(c.Database)
+		if err != nil {
+			return nil, fmt.Errorf("geoip.database: %w", err)
+		}
+		sources = append(sources, db)
+	}
+	return geoip.Chain(append(sources, geoip.Builtin())...), nil
+}
