@@ -32,11 +32,11 @@ func guardedLogin() http.Handler {
 		attempt, decision := g.Begin(r.Context(), event)
 		if !decision.Allowed() {
 			httpguard.Problem(w, r, httpguard.Refused(decision))
-		} else if passwordIsRight(event.Account, r.FormValue("password")) {
-			attempt.Succeed(r.Context(), time.Now(), gatehouse.Subject{User: event.Account}, gatehouse.Device{})
-		} else {
+		} else if !passwordIsRight(event.Account, r.FormValue("password")) {
 			attempt.Fail(r.Context(), time.Now(), "password")
 			w.WriteHeader(http.StatusUnauthorized)
+		} else if _, err := attempt.Succeed(r.Context(), time.Now(), gatehouse.Subject{User: event.Account}, gatehouse.Device{}); err != nil {
+			httpguard.Error(w, r, err) // no success without its record
 		}
 	})
 	return httpguard.New(g, httpguard.Options{}).Wrap(mux)
