@@ -67,7 +67,7 @@ func (m *Monitor) Survived(ctx context.Context, doing string, err error) {
 	m.dress(e, CorrelationID(ctx))
 	e.Tags["doing"] = doing
 	e.Fingerprint = []string{"gatehouse", "survived", doing}
-	m.capture(e)
+	m.queue.offer(e)
 }
 
 // captureAbout captures an event about a request.
@@ -91,11 +91,14 @@ func (m *Monitor) captureAbout(r *http.Request, q request, e *sentry.Event, err 
 		e.User = m.user(s, gatehouse.Client{}.IP)
 		e.Breadcrumbs = m.crumbs.about(q.correlation, e.User.ID, "")
 	}
-	m.capture(e)
+	m.queue.offer(e)
 }
 
 // dress gives an event that the SDK made what all events have.
 func (m *Monitor) dress(e *sentry.Event, correlation string) {
+	for i := range e.Exception {
+		e.Exception[i].Value = shorten(e.Exception[i].Value)
+	}
 	own := newEvent(e.Level, correlation)
 	e.Tags, e.Contexts, e.Timestamp = own.Tags, own.Contexts, own.Timestamp
 }

@@ -59,6 +59,7 @@ func New(o Options) (*Monitor, error) {
 		traces: newBucket(o.AttackTracesPerMinute), logs: newBucket(o.LogsPerMinute),
 	}
 	m.queue = newQueue(&m.counts, o)
+	m.queue.prepare = m.prepare
 	m.client, err = sentry.NewClient(m.clientOptions())
 	if err != nil { // cannot be: the DSN was checked
 		return nil, errors.New("sentry: the SDK does not accept its options")
@@ -186,8 +187,8 @@ func (m *Monitor) Close(ctx context.Context) error {
 	return err
 }
 
-// capture sends an event if there is room for it.
-func (m *Monitor) capture(e *sentry.Event) {
+// prepare lets the SDK complete and scrub an event of ours.
+func (m *Monitor) prepare(e *sentry.Event) {
 	m.client.CaptureEvent(e, &sentry.EventHint{Data: ours}, nil)
 }
 

@@ -68,15 +68,20 @@ type queue struct {
 	max     int
 	senders int
 
-	asked *atomic.Bool // Sentry has asked to be left alone, ever
+	asked  *atomic.Bool // Sentry has asked to be left alone, ever
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 	events chan struct{} // one for each waiting event
 
+	// prepare makes a raw event ready: the SDK completes and scrubs it, and hands
+	// it to SendEvent, unless it drops it.
+	prepare func(*sentry.Event)
+
 	mu      sync.Mutex
-	urgent  fifo // errors, security events, check-ins
-	other   fifo // transactions, logs, metrics
-	busy    int  // being sent
+	raw     map[*sentry.Event]bool // being prepared, and whether they are ready
+	urgent  fifo                   // errors, security events, check-ins
+	other   fifo                   // transactions, logs, metrics
+	busy    int                    // being sent
 	idle    chan struct{}
 	closed  bool
 	hurry   chan struct{} // closed by Close and Flush: no pauses from then on
@@ -88,7 +93,7 @@ func newQueue(c *counts, o Options) *queue {
 	q := &queue{
 		counts: c, inner: sentry.NewHTTPSyncTransport(), logger: o.Logger,
 		max: o.Queue, senders: o.Senders,
-		events: make(chan struct{}, o.Queue), hurry: make(chan struct{}), asked: new(atomic.Bool),
+		raw: make(map[*sentry.Event]bool), events: make(chan struct{}, o.Queue), hurry: make(chan struct{}), asked: new(atomic.Bool),
 	}
 	q.client = newHTTPClient(o, q.asked)
 	q.inner.Timeout = o.Timeout
@@ -109,10 +114,27 @@ func (q *queue) Configure(o sentry.ClientOptions) {
 // full reports whether the queue has no room, so that nothing need be built.
 func (q *queue) full() bool { return len(q.events) >= q.max }
 
-// SendEvent takes an event, or drops it. It never waits.
+// SendEvent takes an event that is ready, or drops it. It never waits.
 func (q *queue) SendEvent(e *sentry.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if _, preparing := q.raw[e]; preparing {
+		q.raw[e] = true // its sender goes on with it
+		return
+	}
+	q.put(waiting{event: e})
+}
+
+// offer takes an event that is still to be prepared, or drops it, so that
+// whoever captures one does not spend its time on that. It never waits.
+func (q *queue) offer(e *sentry.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.put(waiting{event: e, raw: true})
+}
+
+// put takes an event or drops it. The caller holds the lock.
+func (q *queue) put(w waiting) {
 	switch {
 	case q.closed:
 		q.drop(Closed)
@@ -120,16 +142,15 @@ func (q *queue) SendEvent(e *sentry.Event) {
 	case q.urgent.len()+q.other.len() >= q.max:
 		// What is urgent takes the place of what is not.
 		q.drop(QueueFull)
-		if !urgent(e) || q.other.len() == 0 {
-			return
+		if urgent(w.event) && q.other.len() > 0 {
+			q.other.pop()
+			q.urgent.push(w) // as many wait as before
 		}
-		q.other.pop()
-		q.urgent.push(e)
-		return // the number of waiting events is the same
-	case urgent(e):
-		q.urgent.push(e)
+		return
+	case urgent(w.event):
+		q.urgent.push(w)
 	default:
-		q.other.push(e)
+		q.other.push(w)
 	}
 	if q.idle == nil {
 		q.idle = make(chan struct{})
@@ -140,14 +161,31 @@ func (q *queue) SendEvent(e *sentry.Event) {
 func urgent(e *sentry.Event) bool { return e.Type == "" || e.Type == "check_in" }
 
 // take takes the next event, after it was announced by events.
-func (q *queue) take() *sentry.Event {
+func (q *queue) take() waiting {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy++
-	if e := q.urgent.pop(); e != nil {
-		return e
+	if q.urgent.len() > 0 {
+		return q.urgent.pop()
 	}
 	return q.other.pop()
+}
+
+// ready prepares an event, if that is still to be done. It returns false if the
+// event is not to be sent.
+func (q *queue) ready(w waiting) bool {
+	if !w.raw {
+		return true
+	}
+	q.mu.Lock()
+	q.raw[w.event] = false
+	q.mu.Unlock()
+	q.prepare(w.event)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	ok := q.raw[w.event]
+	delete(q.raw, w.event)
+	return ok
 }
 
 func (q *queue) done() {
@@ -173,16 +211,12 @@ func (q *queue) send(ctx context.Context) {
 			return
 		case <-q.events:
 		}
-		e := q.take()
-		if e == nil { // a crowded-out event; cannot be
-			q.done()
-			continue
-		}
+		w := q.take()
 		q.pause(ctx)
 		if ctx.Err() != nil {
 			q.drop(Closed)
-		} else {
-			q.deliver(ctx, e)
+		} else if q.ready(w) {
+			q.deliver(ctx, w.event)
 		}
 		q.done()
 	}
@@ -279,9 +313,10 @@ func (q *queue) Close() {
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.urgent.pop() != nil || q.other.pop() != nil {
+	for range q.urgent.len() + q.other.len() {
 		q.drop(Closed)
 	}
+	q.urgent, q.other = fifo{}, fifo{}
 	q.rest()
 }
 
@@ -291,30 +326,35 @@ func (q *queue) waiting() int {
 	return q.urgent.len() + q.other.len() + q.busy
 }
 
+// waiting is an event that waits to be sent.
+type waiting struct {
+	event *sentry.Event
+	raw   bool // and first to be prepared
+}
+
 // fifo is a queue of events.
 type fifo struct {
-	events []*sentry.Event
+	events []waiting
 	head   int
 }
 
 func (f *fifo) len() int { return len(f.events) - f.head }
 
-func (f *fifo) push(e *sentry.Event) {
+func (f *fifo) push(w waiting) {
 	if f.head > 0 && len(f.events) == cap(f.events) {
 		n := copy(f.events, f.events[f.head:])
 		clear(f.events[n:])
 		f.events, f.head = f.events[:n], 0
 	}
-	f.events = append(f.events, e)
+	f.events = append(f.events, w)
 }
 
-// pop returns the oldest event, or nil if there is none.
-func (f *fifo) pop() *sentry.Event {
+// pop returns the oldest event, or none if there is none.
+func (f *fifo) pop() (w waiting) {
 	if f.len() == 0 {
-		return nil
+		return w
 	}
-	e := f.events[f.head]
-	f.events[f.head] = nil
+	w, f.events[f.head] = f.events[f.head], waiting{}
 	f.head++
-	return e
+	return w
 }

@@ -103,7 +103,7 @@ func (m *Monitor) securityEvent(rec *gatehouse.Record, who sentry.User, ip strin
 		m.evidence(e.Contexts, f)
 	}
 	e.Breadcrumbs = m.crumbs.about(rec.CorrelationID, who.ID, ip)
-	m.capture(e)
+	m.queue.offer(e)
 }
 
 // recordEvent returns an event about a record.
@@ -209,4 +209,3 @@ func authenticationError(k gatehouse.Kind) bool {
 	}
 	return false
 }
-

@@ -3,6 +3,7 @@ package sentrytel
 import (
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/getsentry/sentry-go"
 
@@ -73,7 +74,21 @@ func (m *Monitor) text(s string) string {
 	if s == "" {
 		return ""
 	}
-	return gatehouse.CleanText(m.o.Scrubber.Text(s), maxMessage)
+	return gatehouse.CleanText(m.o.Scrubber.Text(shorten(s)), maxMessage)
+}
+
+// shorten cuts a text before it is scrubbed, so that a long one costs no more
+// than a short one. It cuts between words, lest half a secret be taken for none,
+// and keeps nothing of the longer text alive.
+func shorten(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	s = s[:maxMessage]
+	if i := strings.LastIndexAny(s[maxMessage/2:], " \t\n"); i >= 0 {
+		s = s[:maxMessage/2+i]
+	}
+	return strings.Clone(s) + " …"
 }
 
 // keyed scrubs a text that has a name.

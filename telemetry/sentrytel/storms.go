@@ -94,7 +94,7 @@ func (m *Monitor) tellStorm(one *storm, now time.Time) {
 	e.Contexts["failures"] = c
 	one.told, one.count, one.last = now, 0, nil
 	if m.allow(m.events) {
-		m.capture(e)
+		m.queue.offer(e)
 	}
 }
 

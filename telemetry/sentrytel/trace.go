@@ -97,7 +97,7 @@ func (m *Monitor) finish(t *trace, r *http.Request, status int) {
 	if t.up.parent != (sentry.SpanID{}) {
 		about["parent_span_id"] = t.up.parent
 	}
-	m.capture(&sentry.Event{
+	m.queue.offer(&sentry.Event{
 		Type: "transaction", Transaction: q.name(), TransactionInfo: &sentry.TransactionInfo{Source: sentry.SourceRoute},
 		StartTime: t.start, Timestamp: time.Now(), Spans: spans,
 		Contexts: map[string]sentry.Context{"trace": about},

@@ -1,0 +1,201 @@
+package sentrytel_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/getsentry/sentry-go"
+	sentryhttp "github.com/getsentry/sentry-go/http"
+
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
+)
+
+// sink is an ingest server in a process of its own, so that its work is not
+// counted as ours.
+func sink(b *testing.B) (dsn string) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSinkProcess$")
+	cmd.Env = append(os.Environ(), "GATEHOUSE_SINK=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stop, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { stop.Close(); cmd.Wait() })
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return "http://public@" + strings.TrimSpace(string(line[:n])) + "/42"
+}
+
+// TestSinkProcess is the other process of sink. As a test it checks that nobody
+// asked for it.
+func TestSinkProcess(t *testing.T) {
+	if os.Getenv("GATEHOUSE_SINK") == "" {
+		return
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stdout.WriteString(l.Addr().String() + "\n")
+	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		io.WriteString(w, "{}")
+	}))
+	io.Copy(io.Discard, os.Stdin) // until the benchmark ends
+	os.Exit(0)
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkChain measures processor time and allocations of a request over
+// loopback HTTP, client and server together and the sending to Sentry included,
+// and reports them as multiples of the bare handler's. The rounds of all chains
+// take turns, so that a busy machine harms all alike.
+func BenchmarkChain(b *testing.B) {
+	dsn := sink(b)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/auth/me", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"ok":true}`) })
+	monitor := func(o sentrytel.Options) *sentrytel.Monitor {
+		m, err := sentrytel.New(o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			m.Close(ctx)
+		})
+		return m
+	}
+	guarded := func(around ...func(http.Handler) http.Handler) http.Handler {
+		return httpguard.New(nil, httpguard.Options{Around: around, Logger: slog.New(slog.DiscardHandler)}).Wrap(mux)
+	}
+	off := monitor(sentrytel.Options{})
+	on := monitor(sentrytel.Options{DSN: dsn, TracesSampleRate: rate(0.1)})
+	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: dsn, EnableTracing: true, TracesSampleRate: 0.1, Release: "x"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	hub := sentry.NewHub(client, sentry.NewScope())
+	stock := sentryhttp.New(sentryhttp.Options{Repanic: true}).Handle(mux)
+	chains := []struct {
+		name    string
+		handler http.Handler
+	}{
+		{"bare", mux},
+		{"httpguard", guarded()},
+		{"no-dsn", guarded(off.Around)},
+		{"traces-10%", guarded(on.Around)},
+		{"stock-10%", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			stock.ServeHTTP(w, r.WithContext(sentry.SetHubOnContext(r.Context(), hub.Clone())))
+		})},
+	}
+	const round = 500
+	var spent [8]time.Duration
+	var allocs [8]uint64
+	var urls [8]string
+	for i, c := range chains {
+		s := httptest.NewServer(c.handler)
+		b.Cleanup(s.Close)
+		urls[i] = s.URL + "/api/auth/me"
+	}
+	quiesce := func() {
+		on.Flush(b.Context())
+		client.Flush(5 * time.Second)
+	}
+	n := 0
+	for b.Loop() {
+		for i := range chains {
+			var m1, m2 runtime.MemStats
+			runtime.ReadMemStats(&m1)
+			before := processorTime(b)
+			for range round {
+				res, err := http.Get(urls[i])
+				if err != nil {
+					b.Fatal(err)
+				}
+				io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+			quiesce() // what was sampled is paid for by who sampled it
+			spent[i] += processorTime(b) - before
+			runtime.ReadMemStats(&m2)
+			allocs[i] += m2.Mallocs - m1.Mallocs
+		}
+		n += round
+	}
+	for i, c := range chains {
+		b.ReportMetric(float64(spent[i].Nanoseconds())/float64(n)/1000, c.name+"-us/req")
+		b.ReportMetric(float64(spent[i])/float64(spent[0]), c.name+"-cpu-x")
+		b.ReportMetric(float64(allocs[i])/float64(n), c.name+"-allocs/req")
+	}
+	b.Logf("sent %d, dropped %v", on.Stats().Sent, on.Stats().Dropped)
+}
+
+// BenchmarkAround measures what the monitor adds to a request in the goroutine
+// that serves it, without the network.
+func BenchmarkAround(b *testing.B) {
+	dsn := sink(b)
+	for name, r := range map[string]float64{"never": 0, "10%": 0.1, "always": 1} {
+		m, err := sentrytel.New(sentrytel.Options{DSN: dsn, TracesSampleRate: &r})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close(context.Background())
+		h := m.Around(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "/", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(nil, r)
+			}
+		})
+	}
+}
+
+// BenchmarkOnError measures the capture of an error that is let through.
+func BenchmarkOnError(b *testing.B) {
+	m, err := sentrytel.New(sentrytel.Options{DSN: sink(b), EventsPerMinute: 1e9, SameEventsPerMinute: 1e9, Queue: 1e6})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/api/auth/login", nil)
+	cause := errors.New("disk is full")
+	b.ReportAllocs()
+	for b.Loop() {
+		m.OnError(r, cause)
+	}
+	b.StopTimer()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	m.Close(ctx)
+}
