@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +86,13 @@ func TestSyslogDatagrams(t *testing.T) {
 	}
 }
 
+// accept is l.Accept with an end.
+func accept(l net.Listener) (net.Conn, error) {
+	stop := time.AfterFunc(10*time.Second, func() { l.Close() })
+	defer stop.Stop()
+	return l.Accept()
+}
+
 // frames reads octet-counted messages (RFC 6587, 3.4.1).
 func frames(c net.Conn, out chan<- string) {
 	defer close(out)
@@ -131,7 +140,7 @@ func TestSyslogTCPReconnects(t *testing.T) {
 	address := l.Addr().String()
 	e := syslog(t, export.SyslogOptions{Network: "tcp", Address: address})
 	e.Records([]gatehouse.Record{nasty(), typical(gatehouse.LoginFailed)})
-	c, err := l.Accept()
+	c, err := accept(l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +150,7 @@ func TestSyslogTCPReconnects(t *testing.T) {
 	expect(t, receive(t, messages), 86, typical(gatehouse.LoginFailed))
 	l.Close()
 	c.Close()
-	for range messages {
+	for range messages { // until it ends
 	}
 	// Its end may not have been noticed yet: then one line is lost, as
 	// the protocol has it, and the next ones wait.
@@ -152,7 +161,7 @@ func TestSyslogTCPReconnects(t *testing.T) {
 	if l, err = net.Listen("tcp", address); err != nil {
 		t.Fatal(err)
 	}
-	if c, err = l.Accept(); err != nil {
+	if c, err = accept(l); err != nil {
 		t.Fatal(err)
 	}
 	messages = make(chan string, 1000)
@@ -170,6 +179,42 @@ func TestSyslogTCPReconnects(t *testing.T) {
 	}
 }
 
+// A collector that has closed is noticed before the next line is sent, which
+// would otherwise seem to arrive.
+func TestSyslogNoticesTheEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := export.NewSyslog(export.SyslogOptions{Network: "tcp", Address: l.Addr().String(), Hostname: "host", App: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 3 {
+		text := fmt.Sprintf("line %d", i)
+		if err := s.Write(t.Context(), export.Line{Text: []byte(text)}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := accept(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages := make(chan string, 1)
+		go frames(c, messages)
+		if got := receive(t, messages); !strings.HasSuffix(got, text) {
+			t.Errorf("got %q", got)
+		}
+		c.Close()
+		// The goroutine that watches the connection ends when it has seen the end.
+		wait(t, func() bool {
+			stacks := make([]byte, 1<<20)
+			return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("(*Syslog).connect"))
+		})
+	}
+}
+
 // A local daemon that listens on a stream socket gets lines.
 func TestSyslogUnixStream(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
@@ -180,7 +225,7 @@ func TestSyslogUnixStream(t *testing.T) {
 	defer l.Close()
 	e := syslog(t, export.SyslogOptions{Address: path})
 	e.Records([]gatehouse.Record{nasty(), typical(gatehouse.LoginFailed)})
-	c, err := l.Accept()
+	c, err := accept(l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +257,7 @@ func TestSyslogTLS(t *testing.T) {
 	roots.AddCert(server.Certificate())
 	e := syslog(t, export.SyslogOptions{Network: "tls", Address: l.Addr().String(), TLS: &tls.Config{RootCAs: roots}})
 	e.Records([]gatehouse.Record{nasty()})
-	c, err := l.Accept()
+	c, err := accept(l)
 	if err != nil {
 		t.Fatal(err)
 	}
