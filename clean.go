@@ -54,7 +54,8 @@ func (f Finding) clean() Finding {
 
 // Clean returns b as stores keep it; see Record.Clean.
 func (b Block) Clean() Block {
-	texts(&b.ID, &b.Reason, &b.Rule, &b.By, &b.Finding, &b.Account)
+	texts(&b.ID, &b.Reason, &b.Rule, &b.By, &b.Finding)
+	b.Accounts = list(b.Accounts, func(s string) string { return CleanText(s, MaxText) })
 	b.Prefix = CleanPrefix(b.Prefix)
 	b.Created = cleanTime(b.Created)
 	b.Until = cleanTime(b.Until)

@@ -89,11 +89,11 @@ type Block struct {
 	Rule    string       `json:"rule,omitempty"` // empty when a person placed it
 	By      string       `json:"by"`             // "gatehouse" or who placed it
 	Finding string       `json:"finding_id,omitempty"`
-	// Account is whose failed logins led to the block, if they did: lifting it
-	// gives that account its attempts from the prefix back.
-	Account string    `json:"account,omitempty"`
-	Created time.Time `json:"created"`
-	Until   time.Time `json:"until,omitzero"` // zero: until it is lifted
+	// Accounts are those whose failed logins led to the block, if they did:
+	// lifting it gives them their attempts from the prefix back.
+	Accounts []string  `json:"accounts,omitempty"`
+	Created  time.Time `json:"created"`
+	Until    time.Time `json:"until,omitzero"` // zero: until it is lifted
 }
 
 // ActiveAt reports whether the block holds at the instant t.

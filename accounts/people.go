@@ -2,6 +2,9 @@ package accounts
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -163,4 +166,16 @@ func (s *Service) ChangePassword(ctx context.Context, user, current, next, keep 
 	}
 	_, err = s.store.SetPassword(toTheEnd(ctx), u.ID, u.PasswordHash, hash, keep, s.now())
 	return err
+}
+
+// AccountName returns the name by which attempts at an account are counted and
+// recorded: the canonical e-mail address. Anything else becomes a keyed hash,
+// since people type passwords into the wrong field.
+func (s *Service) AccountName(typed string) string {
+	if account, err := canonical.Email(typed); err == nil {
+		return account
+	}
+	mac := hmac.New(sha256.New, s.misfits)
+	mac.Write([]byte(canonical.Account(typed)))
+	return "no-address-" + hex.EncodeToString(mac.Sum(nil)[:8])
 }

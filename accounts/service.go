@@ -42,6 +42,7 @@ type Service struct {
 	signer  *signer
 	devices *Devices
 	refresh []byte // key of refresh tokens' successors
+	misfits []byte // key of the names of what is no account name
 	now     func() time.Time
 
 	accessTTL, refreshTTL, grace time.Duration
@@ -73,6 +74,7 @@ func New(o Options) (*Service, error) {
 		store: o.Store, hasher: o.Hasher, policy: o.Policy, now: o.Now,
 		devices:    NewDevices(o.Keys),
 		refresh:    o.Keys.Derive("refresh successor"),
+		misfits:    o.Keys.Derive("misfit account names"),
 		accessTTL:  cmp.Or(o.AccessTTL, 15*time.Minute),
 		refreshTTL: cmp.Or(o.RefreshTTL, 720*time.Hour),
 		grace:      max(0, cmp.Or(o.RefreshGrace, 10*time.Second)),

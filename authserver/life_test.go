@@ -61,7 +61,8 @@ func TestLifeOfAnAccount(t *testing.T) {
 	}
 	want := []gatehouse.Kind{
 		gatehouse.SignupSucceeded, gatehouse.SignupFailed, gatehouse.LoginSucceeded, gatehouse.TokenRefreshed,
-		gatehouse.LoginSucceeded, gatehouse.PasswordChangeFailed, gatehouse.PasswordChanged, gatehouse.TokenRefreshFailed,
+		gatehouse.LoginSucceeded, gatehouse.PasswordChangeFailed, gatehouse.PasswordChangeFailed, gatehouse.PasswordChangeFailed,
+		gatehouse.PasswordChanged, gatehouse.TokenRefreshFailed,
 		gatehouse.LoginFailed, gatehouse.LoginSucceeded, gatehouse.LoggedOut, gatehouse.LoggedOutEverywhere,
 	}
 	if !slices.Equal(kinds, want) {

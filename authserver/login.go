@@ -37,7 +37,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
 	user, err := s.accounts.Signup(r.Context(), email, password, name)
 	e := q.Event(gatehouse.SignupSucceeded)
 	e.Time = s.now()
-	e.Account, e.User = email, user.ID
+	e.Account, e.User = s.accounts.AccountName(email), user.ID
 	reason, problem := chosen(err)
 	switch {
 	case problem != nil:
@@ -81,7 +81,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	e := q.Event(gatehouse.LoginRefused)
 	e.Time = s.now() // the body may have taken its time
-	e.Account = email
+	e.Account = s.accounts.AccountName(email)
 	attempt, d := s.guard.Begin(ctx, e)
 	if attempt == nil {
 		return refused(d)

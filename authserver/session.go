@@ -121,9 +121,13 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, c call) 
 	defer attempt.Abandon(ctx)
 
 	err = s.accounts.ChangePassword(ctx, user.ID, current, next, c.session.ID)
-	_, problem := chosen(err)
+	reason, problem := chosen(err)
 	switch {
 	case problem != nil:
+		e.Kind, e.Reason = gatehouse.PasswordChangeFailed, reason
+		if _, err := s.guard.Observe(ctx, e); err != nil {
+			return failed(e.User, err)
+		}
 		return problem
 	case errors.Is(err, accounts.ErrPasswordChanged):
 		return httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "The password has been changed meanwhile."}

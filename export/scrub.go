@@ -25,7 +25,11 @@ func scrubbed(r gatehouse.Record, f func(string) string) gatehouse.Record {
 	if r.Block != nil {
 		c := *r.Block
 		r.Block = &c
-		apply(f, &c.ID, &c.Reason, &c.Rule, &c.By, &c.Finding, &c.Account)
+		apply(f, &c.ID, &c.Reason, &c.Rule, &c.By, &c.Finding)
+		c.Accounts = slices.Clone(c.Accounts)
+		for i := range c.Accounts {
+			apply(f, &c.Accounts[i])
+		}
 	}
 	return r
 }

@@ -21,9 +21,7 @@ var ErrInvalidBlock = errors.New("not a block that can be placed")
 // force is returned.
 func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
 	// 0.0.0.0/0 by its other name, ::ffff:0:0/96, is still everybody.
-	if a := b.Prefix.Addr(); a.Is4In6() && b.Prefix.Bits() >= 96 {
-		b.Prefix = netip.PrefixFrom(a.Unmap(), b.Prefix.Bits()-96)
-	}
+	b.Prefix = gatehouse.CleanPrefix(b.Prefix)
 	if err := validate(b); err != nil {
 		return gatehouse.Block{}, fmt.Errorf("%w: %w", ErrInvalidBlock, err)
 	}
@@ -35,7 +33,7 @@ func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block
 	}
 	b.Reason = gatehouse.CleanText(b.Reason, gatehouse.MaxText)
 	b.By = gatehouse.CleanText(b.By, gatehouse.MaxText)
-	got, err := g.blocks.Place(ctx, b)
+	got, err := respond.Place(ctx, g.blocks, b)
 	if err != nil {
 		return gatehouse.Block{}, err
 	}
@@ -57,15 +55,15 @@ func validate(b gatehouse.Block) error {
 }
 
 // UnblockIP lifts the block of exactly this prefix, records that by did it, and
-// gives the account whose failed logins led to it its attempts back. It returns
+// gives the accounts whose failed logins led to it their attempts back. It returns
 // gatehouse.ErrNotFound when there is no such block.
 func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix, by string) (gatehouse.Block, error) {
 	b, err := g.blocks.Lift(ctx, prefix, at)
 	if err != nil {
 		return b, err
 	}
-	if b.Account != "" {
-		key := g.keys.failedLogins(b.Account, b.Prefix.Addr())
+	for _, account := range b.Accounts {
+		key := g.keys.failedLogins(account, b.Prefix.Addr())
 		if err := g.windows.Forget(ctx, key); err != nil {
 			g.onError(ctx, "reset failed logins", err)
 		}
@@ -77,7 +75,9 @@ func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix
 func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehouse.Block, at time.Time) error {
 	e := gatehouse.Event{Kind: kind, Time: at, Reason: b.Reason}
 	e.IP = b.Prefix.Addr()
-	e.Account = b.Account
+	if len(b.Accounts) == 1 {
+		e.Account = b.Accounts[0]
+	}
 	r := newRecord(e)
 	r.Block = &b
 	return g.write(ctx, []gatehouse.Record{r})

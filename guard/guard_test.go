@@ -187,6 +187,37 @@ func TestBlockOfAnAccountGivesItsAttemptsBack(t *testing.T) {
 	}
 }
 
+// Of two accounts that were attacked together, both get their attempts back,
+// also from a block that a person has lengthened.
+func TestUnblockingFreesAllAccounts(t *testing.T) {
+	d := newDesk(t, nil)
+	accounts := []string{"ada@example.com", "bob@example.com"}
+	var attempts []*guard.Attempt
+	for _, account := range accounts {
+		for range 5 {
+			a, _ := d.Begin(t.Context(), d.event(account, home))
+			attempts = append(attempts, a)
+		}
+	}
+	for i, a := range attempts {
+		if _, err := a.Fail(t.Context(), d.now.Add(time.Duration(i)*time.Second), "password"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.now = d.now.Add(20 * time.Second)
+	if _, err := d.BlockIP(t.Context(), gatehouse.Block{Prefix: guard.CountingPrefix(home), Created: d.now, Reason: "for good"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.UnblockIP(t.Context(), d.now, guard.CountingPrefix(home), "an operator"); err != nil {
+		t.Fatal(err)
+	}
+	for _, account := range accounts {
+		if got := d.succeed(account, home, "laptop"); !got.Allowed() {
+			t.Errorf("%s: %+v", account, got)
+		}
+	}
+}
+
 func TestParallelAttempts(t *testing.T) {
 	for _, c := range []struct {
 		name  string

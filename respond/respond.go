@@ -5,6 +5,7 @@ package respond
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -108,12 +109,14 @@ func (r *Responder) block(ctx context.Context, rule rules.Rule, f *gatehouse.Fin
 		Rule:    rule.Name,
 		By:      System,
 		Finding: f.ID,
-		Account: e.Account,
 		Created: e.Time,
 		Until:   e.Time.Add(rule.Respond.BlockIP),
 	}
+	if rule.Name == rules.BruteForce {
+		want.Accounts = []string{e.Account}
+	}
 	action := gatehouse.Action{Response: "block_ip", Target: want.Prefix, Undo: "gatehouse blocks remove " + gatehouse.FormatPrefix(want.Prefix)}
-	got, err := r.blocks.Place(ctx, want)
+	got, err := Place(ctx, r.blocks, want)
 	if err != nil {
 		action.Failure = err.Error()
 		return []gatehouse.Action{action}, nil
@@ -125,6 +128,18 @@ func (r *Responder) block(ctx context.Context, rule rules.Rule, f *gatehouse.Fin
 	record := newRecord(e, gatehouse.IPAddressBlocked, f.Severity)
 	record.Block = &got
 	return []gatehouse.Action{action}, &record
+}
+
+// Place places a block and carries over the accounts of the one whose place it
+// takes, so that lifting it gives all of them their attempts back.
+func Place(ctx context.Context, blocks gatehouse.Blocks, want gatehouse.Block) (gatehouse.Block, error) {
+	held, found, err := blocks.Blocked(ctx, want.Prefix.Addr(), want.Created)
+	if err == nil && found && held.Prefix == want.Prefix {
+		want.Accounts = append(slices.Clone(held.Accounts), want.Accounts...)
+		slices.Sort(want.Accounts)
+		want.Accounts = slices.Compact(want.Accounts)
+	}
+	return blocks.Place(ctx, want)
 }
 
 func powerOfTen(n int) bool {

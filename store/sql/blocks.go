@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -17,7 +18,7 @@ var _ gatehouse.Blocks = (*Store)(nil)
 // forever is the expiry of a block that holds until it is lifted.
 const forever = math.MaxInt64
 
-const blockColumns = "id, network, reason, rule_name, placed_by, finding_id, account, created, expires"
+const blockColumns = "id, network, reason, rule_name, placed_by, finding_id, accounts, created, expires"
 
 // Place adds b, durably. Where its prefix has a block already, the one that
 // ends later stands (a permanent one ends last; of two that end together, the
@@ -43,7 +44,7 @@ func (s *Store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, 
 			return b, err
 		}
 		_, err = h.exec(ctx, "INSERT INTO blocks ("+blockColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-			b.ID, network, b.Reason, b.Rule, b.By, b.Finding, b.Account, micros(b.Created), ends)
+			b.ID, network, b.Reason, b.Rule, b.By, b.Finding, strings.Join(b.Accounts, "\n"), micros(b.Created), ends)
 		return b, err
 	})
 }
@@ -107,11 +108,15 @@ func scanBlock(read scan) (gatehouse.Block, error) {
 	var (
 		b             gatehouse.Block
 		network       string
+		accounts      string // one a line: clean text has no line breaks
 		created, ends int64
 	)
-	err := read(&b.ID, &network, &b.Reason, &b.Rule, &b.By, &b.Finding, &b.Account, &created, &ends)
+	err := read(&b.ID, &network, &b.Reason, &b.Rule, &b.By, &b.Finding, &accounts, &created, &ends)
 	if err != nil {
 		return b, err
+	}
+	if accounts != "" {
+		b.Accounts = strings.Split(accounts, "\n")
 	}
 	b.Created = fromMicros(created)
 	if ends != forever {

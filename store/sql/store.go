@@ -105,9 +105,11 @@ func (s *Store) enter() error {
 
 func (s *Store) leave() { s.flying.Done() }
 
-// Ping reports whether records can be written: it takes the way of a write
-// without writing anything.
+// Ping reports whether records can be written, by writing once more how far the
+// log has come: a full disk fails it as it would fail a record.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := change(ctx, s, func(context.Context, *handle) (struct{}, error) { return struct{}{}, nil })
+	_, err := change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+		return h.exec(ctx, "UPDATE log_heads SET seq = seq WHERE node = $1", s.writer.link.node)
+	})
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -215,7 +216,7 @@ func listIsSorted(t *testing.T, s gatehouse.Blocks) {
 
 func keepsEveryField(t *testing.T, s gatehouse.Blocks) {
 	want := gatehouse.Block{ID: "id", Prefix: netip.MustParsePrefix("192.0.2.1/32"), Reason: "because", Rule: "brute_force",
-		By: "somebody@example.com", Finding: "finding", Created: epoch, Until: epoch.Add(time.Hour)}
+		By: "somebody@example.com", Finding: "finding", Accounts: []string{"ada@example.com", "bob@example.com"}, Created: epoch, Until: epoch.Add(time.Hour)}
 	check := func(what string, got gatehouse.Block) {
 		t.Helper()
 		if !sameBlock(got, want) {
@@ -235,7 +236,7 @@ func keepsEveryField(t *testing.T, s gatehouse.Blocks) {
 func sameBlock(a, b gatehouse.Block) bool {
 	same := a.Created.Equal(b.Created) && a.Until.Equal(b.Until)
 	a.Created, a.Until = b.Created, b.Until
-	return same && a == b
+	return same && reflect.DeepEqual(a, b)
 }
 
 // parallelBlocks places, lifts and asks at once. The network stays blocked

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,13 +21,10 @@ import (
 // ingest stands for a Pyroscope server.
 type ingest struct {
 	*httptest.Server
-	t  *testing.T
-	mu sync.Mutex
-	// what was pushed, by what the server was asked with, and whether a profile
-	// with the wanted text is among it.
+	t      *testing.T
+	mu     sync.Mutex
 	pushes []*http.Request
-	text   []byte
-	found  chan struct{}
+	found  chan struct{} // closed once a profile with all wanted texts is here
 	once   sync.Once
 }
 
@@ -55,11 +53,13 @@ func newIngest(t *testing.T, wanted ...string) *ingest {
 
 var discard = slog.New(slog.DiscardHandler)
 
+var rounds atomic.Uint64 // so that burn does something
+
 // burn keeps a processor busy.
-func burn(d time.Duration) (n int) {
-	for end := time.Now().Add(d); time.Now().Before(end); n++ {
+func burn(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
+		rounds.Add(1)
 	}
-	return n
 }
 
 // A profile that was taken while a request was served arrives, with the
@@ -227,6 +227,40 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	if err := c.Stop(t.Context()); err != nil {
 		t.Errorf("second Stop: %v", err)
+	}
+}
+
+// What has been taken when the program ends is pushed.
+func TestStopPushesWhatThereIs(t *testing.T) {
+	s := newIngest(t)
+	c, err := profile.Start(profile.Options{PyroscopeURL: s.URL, Every: time.Hour, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Stop(t.Context()); err != nil || c.Stats().Pushed == 0 {
+		t.Errorf("Stop: %v, %+v", err, c.Stats())
+	}
+}
+
+// An answer without end is not read to its end.
+func TestEndlessAnswer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+				return
+			}
+		}
+	}))
+	defer s.Close()
+	c, err := profile.Start(profile.Options{PyroscopeURL: s.URL, Every: 5 * time.Millisecond, Timeout: time.Hour, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c.Stats().Pushed < 5 {
+		burn(time.Millisecond)
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -100,6 +100,7 @@ func BenchmarkChain(b *testing.B) {
 	}
 	off := monitor(sentrytel.Options{})
 	on := monitor(sentrytel.Options{DSN: dsn, TracesSampleRate: rate(0.1)})
+	all := monitor(sentrytel.Options{DSN: dsn, TracesSampleRate: rate(0.1), TracesPerMinute: 1e9})
 	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: dsn, EnableTracing: true, TracesSampleRate: 0.1, Release: "x"})
 	if err != nil {
 		b.Fatal(err)
@@ -115,6 +116,7 @@ func BenchmarkChain(b *testing.B) {
 		{"httpguard", guarded()},
 		{"no-dsn", guarded(off.Around)},
 		{"traces-10%", guarded(on.Around)},
+		{"traces-10%-unlimited", guarded(all.Around)},
 		{"stock-10%", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			stock.ServeHTTP(w, r.WithContext(sentry.SetHubOnContext(r.Context(), hub.Clone())))
 		})},
@@ -130,6 +132,7 @@ func BenchmarkChain(b *testing.B) {
 	}
 	quiesce := func() {
 		on.Flush(b.Context())
+		all.Flush(b.Context())
 		client.Flush(5 * time.Second)
 	}
 	n := 0
@@ -158,7 +161,7 @@ func BenchmarkChain(b *testing.B) {
 		b.ReportMetric(float64(spent[i])/float64(spent[0]), c.name+"-cpu-x")
 		b.ReportMetric(float64(allocs[i])/float64(n), c.name+"-allocs/req")
 	}
-	b.Logf("sent %d, dropped %v", on.Stats().Sent, on.Stats().Dropped)
+	b.Logf("sent %d, dropped %v; unlimited %d, %v", on.Stats().Sent, on.Stats().Dropped, all.Stats().Sent, all.Stats().Dropped)
 }
 
 // BenchmarkAround measures what the monitor adds to a request in the goroutine
@@ -198,4 +201,26 @@ func BenchmarkOnError(b *testing.B) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	m.Close(ctx)
+}
+
+// BenchmarkTransaction measures all that a kept trace costs in this process, from
+// the request to Sentry's answer.
+func BenchmarkTransaction(b *testing.B) {
+	m, err := sentrytel.New(sentrytel.Options{DSN: sink(b), TracesSampleRate: rate(1), TracesPerMinute: 1e9, Senders: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := site(m, map[string]http.HandlerFunc{"GET /{$}": func(http.ResponseWriter, *http.Request) {}})
+	r := httptest.NewRequest("GET", "/", nil)
+	n := 0
+	before := processorTime(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if n++; n%64 == 0 {
+			m.Flush(b.Context())
+		}
+	}
+	m.Close(context.Background())
+	b.ReportMetric(float64(processorTime(b)-before)/float64(n)/1000, "cpu-us/op")
 }

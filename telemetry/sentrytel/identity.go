@@ -33,6 +33,17 @@ func traceIDOf(correlation string) (id sentry.TraceID) {
 	return id
 }
 
+// plainID reports whether a correlation ID is 128 bits in hexadecimal, as our own
+// are.
+func plainID(correlation string) (string, bool) {
+	var id sentry.TraceID
+	if len(correlation) != 2*len(id) {
+		return correlation, false
+	}
+	_, err := hex.Decode(id[:], []byte(correlation))
+	return correlation, err == nil
+}
+
 func newSpanID() (id sentry.SpanID) {
 	rand.Read(id[:])
 	return id

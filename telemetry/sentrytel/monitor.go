@@ -28,6 +28,8 @@ type Monitor struct {
 	events    *bucket
 	severe    *bucket
 	traces    *bucket
+	odd       *bucket // traces of attacks
+	words     words
 	logs      *bucket
 	same      quota
 	storms    storms
@@ -56,7 +58,7 @@ func New(o Options) (*Monitor, error) {
 		o: o, dsn: dsn, crumbs: newCrumbs(), attacks: newFlags(),
 		keepBelow: threshold(*o.TracesSampleRate),
 		events:    newBucket(o.EventsPerMinute), severe: newBucket(o.EventsPerMinute),
-		traces: newBucket(o.AttackTracesPerMinute), logs: newBucket(o.LogsPerMinute),
+		traces: newBucket(o.TracesPerMinute), odd: newBucket(o.AttackTracesPerMinute), logs: newBucket(o.LogsPerMinute),
 	}
 	m.queue = newQueue(&m.counts, o)
 	m.queue.prepare = m.prepare

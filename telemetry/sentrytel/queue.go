@@ -77,16 +77,20 @@ type queue struct {
 	// it to SendEvent, unless it drops it.
 	prepare func(*sentry.Event)
 
-	mu      sync.Mutex
-	raw     map[*sentry.Event]bool // being prepared, and whether they are ready
-	urgent  fifo                   // errors, security events, check-ins
-	other   fifo                   // transactions, logs, metrics
-	busy    int                    // being sent
-	idle    chan struct{}
-	closed  bool
-	hurry   chan struct{} // closed by Close and Flush: no pauses from then on
-	hurried bool
-	health  health
+	length atomic.Int64 // how many wait, for full
+
+	mu          sync.Mutex
+	raw         map[*sentry.Event]bool // being prepared, and whether they are ready
+	urgent      fifo                   // errors, security events, check-ins
+	other       fifo                   // transactions, logs, metrics
+	busy        int                    // being sent
+	unannounced int                    // wait and linger
+	timer       *time.Timer            // ends their lingering
+	idle        chan struct{}
+	closed      bool
+	hurry       chan struct{} // closed by Close and Flush: no pauses from then on
+	hurried     bool
+	health      health
 }
 
 func newQueue(c *counts, o Options) *queue {
@@ -112,7 +116,7 @@ func (q *queue) Configure(o sentry.ClientOptions) {
 }
 
 // full reports whether the queue has no room, so that nothing need be built.
-func (q *queue) full() bool { return len(q.events) >= q.max }
+func (q *queue) full() bool { return q.length.Load() >= int64(q.max) }
 
 // SendEvent takes an event that is ready, or drops it. It never waits.
 func (q *queue) SendEvent(e *sentry.Event) {
@@ -155,7 +159,39 @@ func (q *queue) put(w waiting) {
 	if q.idle == nil {
 		q.idle = make(chan struct{})
 	}
-	q.events <- struct{}{} // has room: as many as wait
+	q.length.Add(1)
+	q.unannounced++
+	switch {
+	case urgent(w.event) || q.unannounced >= lingerMax:
+		q.announce()
+	case q.unannounced == 1:
+		q.timer = time.AfterFunc(linger, q.announceLate)
+	}
+}
+
+// What is not urgent waits for company for so long, or until there are so many:
+// sent one after the other they cost less than one at a time.
+const (
+	linger    = time.Second
+	lingerMax = 64
+)
+
+// announce lets the senders know of what waits. The caller holds the lock.
+func (q *queue) announce() {
+	if q.timer != nil {
+		q.timer.Stop()
+		q.timer = nil
+	}
+	for range q.unannounced {
+		q.events <- struct{}{} // has room: as many as wait
+	}
+	q.unannounced = 0
+}
+
+func (q *queue) announceLate() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.announce()
 }
 
 func urgent(e *sentry.Event) bool { return e.Type == "" || e.Type == "check_in" }
@@ -165,6 +201,7 @@ func (q *queue) take() waiting {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.busy++
+	q.length.Add(-1)
 	if q.urgent.len() > 0 {
 		return q.urgent.pop()
 	}
@@ -263,6 +300,7 @@ func (q *queue) deliver(ctx context.Context, e *sentry.Event) {
 // ends first.
 func (q *queue) FlushWithContext(ctx context.Context) bool {
 	q.mu.Lock()
+	q.announce()
 	idle := q.idle
 	if !q.hurried {
 		q.hurried = true
@@ -306,6 +344,7 @@ func (q *queue) Close() {
 		return
 	}
 	q.closed = true
+	q.announce() // no timer is left behind
 	q.mu.Unlock()
 	q.stop()
 	q.ended.Wait()

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/getsentry/sentry-go"
 
@@ -29,15 +30,16 @@ func (m *Monitor) beforeSend(e *sentry.Event, hint *sentry.EventHint) (kept *sen
 	}()
 	own := hint != nil && hint.Data == any(ours)
 	e.ServerName = m.o.ServerName
+	if own && e.Type == "transaction" {
+		m.redactOwnTrace(e)
+		return e
+	}
 	e.Transaction = m.text(e.Transaction)
 	for k, v := range e.Tags {
 		e.Tags[k] = m.keyed(k, v, maxTag)
 	}
 	for _, s := range e.Spans {
 		m.redactSpan(s)
-	}
-	if own && e.Type == "transaction" {
-		return e // the rest is made of constants
 	}
 
 	e.Attachments, e.Modules, e.DebugMeta, e.Threads = nil, nil, nil, nil
@@ -60,6 +62,44 @@ func (m *Monitor) beforeSend(e *sentry.Event, hint *sentry.EventHint) (kept *sen
 		e.Breadcrumbs[i] = m.redactBreadcrumb(b)
 	}
 	return e
+}
+
+// redactOwnTrace scrubs a transaction of ours, which is made of few words that
+// come again and again, of numbers, and of a correlation ID.
+func (m *Monitor) redactOwnTrace(e *sentry.Event) {
+	e.Transaction = m.words.scrubbed(e.Transaction, m.text)
+	for _, s := range e.Spans {
+		s.Description, s.Op = m.words.scrubbed(s.Description, m.text), m.words.scrubbed(s.Op, m.text)
+	}
+	if id, plain := plainID(e.Tags[tagCorrelation]); !plain {
+		e.Tags[tagCorrelation] = m.keyed(tagCorrelation, id, maxTag)
+	}
+}
+
+// words remembers the scrubbed form of texts of which there are few. The zero
+// value is empty. It is safe for concurrent use.
+type words struct {
+	mu   sync.Mutex
+	done map[string]string
+}
+
+func (w *words) scrubbed(s string, scrub func(string) string) string {
+	w.mu.Lock()
+	clean, known := w.done[s]
+	w.mu.Unlock()
+	if known {
+		return clean
+	}
+	clean = scrub(s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.done == nil {
+		w.done = make(map[string]string)
+	}
+	if len(w.done) < maxKeys {
+		w.done[s] = clean
+	}
+	return clean
 }
 
 // marker is the type of ours.

@@ -68,7 +68,7 @@ func (m *Monitor) decide(r *http.Request) (keep bool, up upstream) {
 		m.counts.drop(QueueFull)
 		return false, upstream{ignored: true}
 	}
-	return true, up
+	return m.allow(m.traces), up
 }
 
 // afterwards keeps the trace of a request that turned out to be part of an
@@ -78,7 +78,7 @@ func (m *Monitor) afterwards(r *http.Request, start time.Time, up upstream) {
 	if !attack && m.attacks.any.Load() {
 		attack = m.attacks.take(requestOf(r).correlation)
 	}
-	if !attack || up.ignored || m.keepBelow == 0 || m.queue.full() || !m.allow(m.traces) {
+	if !attack || up.ignored || m.keepBelow == 0 || m.queue.full() || !m.allow(m.odd) {
 		return
 	}
 	m.finish(&trace{start: start, up: up, id: newSpanID()}, r, httpguard.Status(r.Context()))
@@ -125,7 +125,7 @@ func (m *Monitor) alone(next http.Handler, w http.ResponseWriter, r *http.Reques
 			status = http.StatusOK
 		}
 		attack := m.attacks.take(s.correlation) || status == http.StatusTooManyRequests
-		if t == nil && attack && !up.ignored && m.keepBelow > 0 && !m.queue.full() && m.allow(m.traces) {
+		if t == nil && attack && !up.ignored && m.keepBelow > 0 && !m.queue.full() && m.allow(m.odd) {
 			t = &trace{start: start, up: up, id: newSpanID()}
 		}
 		if t != nil {

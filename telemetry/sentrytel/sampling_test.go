@@ -18,7 +18,9 @@ func TestRateIsHonoured(t *testing.T) {
 		min, max int
 	}{{0, 0, 0}, {0.1, 310, 490}, {1, requests, requests}} { // 400 ± 4.7 standard deviations
 		s := newIngest(t)
-		m := newMonitor(t, s, func(o *sentrytel.Options) { o.TracesSampleRate, o.Queue = &tt.rate, requests+1 })
+		m := newMonitor(t, s, func(o *sentrytel.Options) {
+			o.TracesSampleRate, o.Queue, o.TracesPerMinute = &tt.rate, requests+1, 5*requests
+		})
 		h := site(m, map[string]http.HandlerFunc{"GET /": func(http.ResponseWriter, *http.Request) {}})
 		for range requests {
 			request(t, h, "GET", "/")
@@ -123,6 +125,23 @@ func TestAttackTracesAreLimited(t *testing.T) {
 	flush(t, m)
 	if n := len(s.of("transaction")); n != 5 {
 		t.Errorf("%d traces, want 5", n)
+	}
+}
+
+// A flood of requests is not a flood of traces.
+func TestTracesAreLimited(t *testing.T) {
+	s := newIngest(t)
+	c := &clock{noon}
+	m := newMonitor(t, s, func(o *sentrytel.Options) {
+		o.Now, o.TracesSampleRate, o.TracesPerMinute = c.Now, rate(1), 40
+	})
+	h := site(m, map[string]http.HandlerFunc{"GET /": func(http.ResponseWriter, *http.Request) {}})
+	for range 200 {
+		request(t, h, "GET", "/")
+	}
+	flush(t, m)
+	if n, st := len(s.of("transaction")), m.Stats(); n != 10 || st.Dropped[sentrytel.Limited] != 190 {
+		t.Errorf("%d traces, want 10; %+v", n, st)
 	}
 }
 

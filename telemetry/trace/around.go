@@ -115,7 +115,7 @@ func (x *exchange) begin(more ...attribute.KeyValue) (context.Context, trace.Spa
 		ctx = trace.ContextWithSpanContext(ctx, x.parent)
 	} else {
 		options = append(options, trace.WithNewRoot())
-		if from := claimed(x.r).WithTraceState(trace.TraceState{}); from.IsValid() {
+		if from := claimed(x.r); from.IsValid() {
 			options = append(options, trace.WithLinks(trace.Link{SpanContext: from}))
 		}
 	}

@@ -211,6 +211,29 @@ func TestLateDecisionsAreBounded(t *testing.T) {
 	}
 }
 
+// Marks of requests that never end are forgotten, the oldest first.
+func TestMarksAreForgotten(t *testing.T) {
+	var tracer *trace.Tracer
+	others := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", func(_ http.ResponseWriter, r *http.Request) {
+		tracer.Records([]gatehouse.Record{found(r.Context(), "r")})
+		for i := range others {
+			tracer.Records([]gatehouse.Record{{Event: gatehouse.Event{CorrelationID: fmt.Sprint(i)}, Finding: &gatehouse.Finding{}}})
+		}
+	})
+	for n, spans := range map[int]int{1023: 1, 1024: 0} {
+		others = n
+		got, _ := served(t, trace.Options{Ratio: -1}, mux, func(h http.Handler, own *trace.Tracer) {
+			tracer = own
+			request(h, "GET", "/")
+		})
+		if len(got.spans) != spans {
+			t.Errorf("%d spans after %d other marks", len(got.spans), n)
+		}
+	}
+}
+
 // Without httpguard there is nothing to tell, and nothing breaks.
 func TestAroundAlone(t *testing.T) {
 	got, _ := served(t, trace.Options{Ratio: 1}, http.NewServeMux(), func(_ http.Handler, tracer *trace.Tracer) {

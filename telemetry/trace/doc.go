@@ -20,7 +20,7 @@
 // parent of the request's span, and its sampled flag decides. From anybody
 // else it becomes a link of a new trace: a client can neither have itself
 // traced nor write into the traces of others, and what it claims can still be
-// followed. Its tracestate is dropped. Baggage is read from nobody.
+// followed. Its tracestate is not passed on. Baggage is read from nobody.
 //
 // # What is sent
 //

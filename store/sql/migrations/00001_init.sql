@@ -50,7 +50,7 @@ CREATE TABLE blocks (
     rule_name  TEXT   NOT NULL,
     placed_by  TEXT   NOT NULL,
     finding_id TEXT   NOT NULL,
-    account    TEXT   NOT NULL,
+    accounts   TEXT   NOT NULL,
     created    BIGINT NOT NULL,
     expires    BIGINT NOT NULL,
     removed    BIGINT -- when it was lifted, or gave way to a later block
