@@ -31,10 +31,6 @@ type Options struct {
 	OnRecords func([]gatehouse.Record)
 }
 
-// maxConnections bounds the memory that connections can take: each may hold a
-// request header of httpguard.MaxHeaderBytes.
-const maxConnections = 4096
-
 // shutdownGrace is how long requests in flight may take after the end was asked
 // for.
 const shutdownGrace = 10 * time.Second
@@ -90,19 +86,19 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := a.wire(ctx, keys, o); err != nil {
 		return nil, err
 	}
-	if a.public, err = listen("listen", c.Listen); err != nil {
+	if a.public, err = listen("listen", c.Listen, c.MaxConnections); err != nil {
 		return nil, err
 	}
-	a.admin, err = listen("admin_listen", c.AdminListen)
+	a.admin, err = listen("admin_listen", c.AdminListen, c.MaxConnections)
 	return a, err
 }
 
-func listen(setting, address string) (net.Listener, error) {
+func listen(setting, address string, most int) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", setting, address, err)
 	}
-	return netutil.LimitListener(l, maxConnections), nil
+	return netutil.LimitListener(l, most), nil
 }
 
 func correlationID(ctx context.Context) string {
@@ -128,7 +124,7 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	serve := func(l net.Listener, h http.Handler) {
 		server := httpguard.Server(h, a.logger)
-		controlCrowd(server, maxConnections)
+		controlCrowd(server, a.config.MaxConnections)
 		group.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err

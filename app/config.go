@@ -20,6 +20,7 @@ type Config struct {
 	TrustedProxies []string // networks whose forwarded client address is believed
 	ClientIPHeader string   // the header in which they forward it
 	LoginWait      time.Duration
+	MaxConnections int // at the same time, on each listener
 	RulesFile      string
 	Rules          rules.Set // the defaults, changed by the rules file, changed by rules:
 	Detection      DetectionConfig
@@ -151,6 +152,7 @@ func Default() Config {
 		Data:           "gatehouse-data",
 		ClientIPHeader: clientip.XForwardedFor,
 		LoginWait:      10 * time.Second,
+		MaxConnections: 1024,
 		Rules:          rules.Default(),
 		Detection:      DetectionConfig{Enabled: true},
 		Log:            LogConfig{Level: "info", Format: "text"},

@@ -69,6 +69,7 @@ func settings() []setting {
 		toggle("detection.enabled", "Off: no rule counts, blocks or alerts; blocks in force still hold.", func(c *Config) *bool { return &c.Detection.Enabled }),
 		path("rules_file", "A file with rules, read before those under rules:.", true, func(c *Config) *string { return &c.RulesFile }),
 		duration("login_wait", "How long a login waits for others on the same account and address.", time.Second, 30*time.Second, func(c *Config) *time.Duration { return &c.LoginWait }),
+		number("max_connections", "Connections at the same time; each may hold a header of 1 MiB in memory.", 16, 1<<16, func(c *Config) *int { return &c.MaxConnections }),
 		number("passwords.memory_kib", "Argon2id: memory for one hash, in KiB.", 8*16, 1<<20, func(c *Config) *uint32 { return &c.Passwords.MemoryKiB }),
 		number("passwords.iterations", "Argon2id: passes over the memory.", 1, 64, func(c *Config) *uint32 { return &c.Passwords.Iterations }),
 		number("passwords.parallelism", "Argon2id: lanes.", 1, 16, func(c *Config) *uint8 { return &c.Passwords.Parallelism }),

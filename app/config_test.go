@@ -46,7 +46,7 @@ func full() app.Config {
 	c := app.Config{
 		Listen: ":8443", AdminListen: "[::1]:9000", Data: "/var/lib/gatehouse",
 		TrustedProxies: []string{"192.0.2.1", "2001:db8::/32"}, ClientIPHeader: "X-Real-IP",
-		LoginWait: 20 * time.Second, RulesFile: "testdata/rules.yaml", Rules: rules.Default(),
+		LoginWait: 20 * time.Second, MaxConnections: 500, RulesFile: "testdata/rules.yaml", Rules: rules.Default(),
 		Log:       app.LogConfig{Level: "debug", Format: "json"},
 		Passwords: app.PasswordsConfig{MemoryKiB: 65536, Iterations: 3, Parallelism: 2, Concurrency: 4, Wait: 10 * time.Second, MinLength: 12},
 		Tokens:    app.TokensConfig{AccessTTL: 5 * time.Minute, RefreshTTL: 168 * time.Hour, RefreshGrace: 5 * time.Second},

@@ -20,7 +20,7 @@ const (
 	IdleTimeout = 2 * time.Minute
 	// MaxHeaderBytes lets a request with an absurd header through to the rules,
 	// a user agent of 1 MiB for one, and stops short of what hurts.
-	MaxHeaderBytes = 2 << 20
+	MaxHeaderBytes = 1<<20 + 64<<10
 )
 
 // Server returns a server for h with the limits above, which may be changed
