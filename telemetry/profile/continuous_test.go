@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,13 +233,19 @@ func TestQueueIsBounded(t *testing.T) {
 
 // What has been taken when the program ends is pushed.
 func TestStopPushesWhatThereIs(t *testing.T) {
-	s := newIngest(t)
+	s := newIngest(t, "alloc_space")
 	c, err := profile.Start(profile.Options{PyroscopeURL: s.URL, Every: time.Hour, Logger: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Stop(t.Context()); err != nil || c.Stats().Pushed == 0 {
-		t.Errorf("Stop: %v, %+v", err, c.Stats())
+	runtime.GC() // which is what a profile of the memory is of
+	if err := c.Stop(t.Context()); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	select {
+	case <-s.found:
+	default:
+		t.Errorf("no profile of the memory: %+v", c.Stats())
 	}
 }
 

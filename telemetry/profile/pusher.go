@@ -50,7 +50,7 @@ func (p *pusher) Do(r *http.Request) (*http.Response, error) {
 		p.note(false, "error", err)
 		return nil, err
 	}
-	text, err := io.ReadAll(res.Body)
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	res.Body.Close()
 	if err != nil {
 		p.note(false, "error", err)
