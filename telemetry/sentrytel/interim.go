@@ -12,12 +12,14 @@ type interim struct{}
 
 var (
 	pairs  = regexp.MustCompile(`(?i)([\w.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|authorization|cookie|session|code|credential)[\w.-]*"?\s*[:=]\s*"?)([^\s"&,;}]+)`)
+	info   = regexp.MustCompile(`://[^/@\s]*@`)
 	bearer = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[\w.~+/=-]+`)
 	names  = regexp.MustCompile(`(?i)passw|secret|token|key|auth|cookie|session|credential|^code$`)
 )
 
 func (interim) Text(s string) string {
-	return bearer.ReplaceAllString(pairs.ReplaceAllString(s, "${1}[scrubbed]"), "$1 [scrubbed]")
+	s = info.ReplaceAllString(bearer.ReplaceAllString(s, "$1 [scrubbed]"), "://[scrubbed]@")
+	return pairs.ReplaceAllString(s, "${1}[scrubbed]")
 }
 
 func (i interim) Value(v any) any {

@@ -60,6 +60,7 @@ func New(o Options) (*Monitor, error) {
 		events:    newBucket(o.EventsPerMinute), severe: newBucket(o.EventsPerMinute),
 		traces: newBucket(o.TracesPerMinute), odd: newBucket(o.AttackTracesPerMinute), logs: newBucket(o.LogsPerMinute),
 	}
+	m.o.Scrubber = anonymous{o.Scrubber, m.address}
 	m.queue = newQueue(&m.counts, o)
 	m.queue.prepare = m.prepare
 	m.client, err = sentry.NewClient(m.clientOptions())
