@@ -69,6 +69,9 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if a.lock, err = openData(ctx, c.Data); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(c.Data); err == nil && info.Mode().Perm()&0o022 != 0 {
+		a.logger.Warn("other users can write to the data directory, and so replace keys and records", "data", c.Data, "mode", info.Mode().Perm().String())
+	}
 	// Left by a server that was killed.
 	if err := os.Remove(controlPath(c.Data)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("data directory: %w", err)
