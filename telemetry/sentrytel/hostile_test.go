@@ -56,7 +56,7 @@ func hostiles(t *testing.T) map[string]struct {
 			w.WriteHeader(500)
 			io.WriteString(w, strings.Repeat("x", 1<<20))
 		}), sentrytel.Refused},
-		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }), sentrytel.Refused},
+		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }), sentrytel.Refused},
 		"hangs": {serve(func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			wait(r)
