@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,7 +19,9 @@ import (
 
 	"github.com/getsentry/sentry-go"
 	sentryhttp "github.com/getsentry/sentry-go/http"
+	"golang.org/x/crypto/argon2"
 
+	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
 )
@@ -223,4 +226,48 @@ func BenchmarkTransaction(b *testing.B) {
 	}
 	m.Close(context.Background())
 	b.ReportMetric(float64(processorTime(b)-before)/float64(n)/1000, "cpu-us/op")
+}
+
+// BenchmarkLoginWhileSentryHangs compares how long a login takes, at the median
+// and at p99, with a Sentry that never answers and with none, taking turns. The
+// login costs about a millisecond of processor time, a failure is recorded, and
+// every trace is kept.
+func BenchmarkLoginWhileSentryHangs(b *testing.B) {
+	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	b.Cleanup(hang.Close)
+	var handlers [2]http.Handler
+	for i, dsn := range []string{"", dsnOf(hang.URL)} {
+		m, err := sentrytel.New(sentrytel.Options{DSN: dsn, TracesSampleRate: rate(1)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
+			m.Close(ctx)
+		})
+		handlers[i] = site(m, map[string]http.HandlerFunc{"POST /api/auth/login": func(http.ResponseWriter, *http.Request) {
+			argon2.IDKey([]byte("wrong"), []byte("0123456789abcdef"), 1, 1<<10, 1, 32)
+			m.Records([]gatehouse.Record{failed(attacker, "jane@example.com")})
+		}})
+	}
+	var took [2][]time.Duration
+	r := httptest.NewRequest("POST", "/api/auth/login", nil)
+	for b.Loop() {
+		for i, h := range handlers {
+			start := time.Now()
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			took[i] = append(took[i], time.Since(start))
+		}
+	}
+	for i := range took {
+		slices.Sort(took[i])
+	}
+	for name, share := range map[string]float64{"p50": 0.5, "p99": 0.99} {
+		at := func(i int) float64 { return float64(took[i][int(share*float64(len(took[i])-1))]) }
+		b.ReportMetric(at(1)/at(0), name+"-x")
+	}
 }

@@ -61,6 +61,7 @@ func (t *observed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.ContentLength > MaxEnvelope {
 		d.outcome = TooLarge
+		r.Body.Close() // as a RoundTripper must
 		return nil, errTooLarge
 	}
 	res, err := t.next.RoundTrip(r)

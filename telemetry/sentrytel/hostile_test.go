@@ -56,7 +56,9 @@ func hostiles(t *testing.T) map[string]struct {
 			w.WriteHeader(500)
 			io.WriteString(w, strings.Repeat("x", 1<<20))
 		}), sentrytel.Refused},
-		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }), sentrytel.Refused},
+		"redirect": {serve(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}), sentrytel.Refused},
 		"hangs": {serve(func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			wait(r)
@@ -144,6 +146,9 @@ func TestHostileSentry(t *testing.T) {
 			}
 			if server.want == "" && st.Sent == 0 || server.want != "" && st.Dropped[server.want] == 0 {
 				t.Errorf("nothing counted as %q: %+v", server.want, st)
+			}
+			if err := errors.Join(m.Flush(context.Background()), m.Close(context.Background())); err != nil {
+				t.Errorf("closed again: %v", err)
 			}
 			m.OnError(r, cause)
 			if got := m.Stats().Dropped; got[sentrytel.Closed]+got[sentrytel.QueueFull] <= st.Dropped[sentrytel.Closed] {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/getsentry/sentry-go"
@@ -23,6 +24,7 @@ type Monitor struct {
 	counts  counts
 	crumbs  crumbs
 	attacks flags
+	closed  atomic.Bool
 
 	keepBelow uint64 // a random number below it keeps a trace
 	events    *bucket
@@ -168,7 +170,7 @@ func (m *Monitor) Meter() sentry.Meter {
 // Flush waits until what was captured before has been sent, or dropped. It
 // returns the context's error if that ends first.
 func (m *Monitor) Flush(ctx context.Context) error {
-	if !m.Enabled() {
+	if !m.Enabled() || m.closed.Load() {
 		return nil
 	}
 	m.flushStorms()
@@ -178,15 +180,18 @@ func (m *Monitor) Flush(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Close flushes until ctx ends, drops what is left, and ends m's goroutines. What
-// is captured afterwards is dropped. It returns the context's error if something
-// was left.
+// Close flushes until ctx ends, drops what is left, and ends m's goroutines. Give
+// ctx a deadline: a Sentry that hangs would otherwise be waited for. What is
+// captured afterwards is dropped. It returns the context's error if something was
+// left. Closing twice does no harm.
 func (m *Monitor) Close(ctx context.Context) error {
 	if !m.Enabled() {
 		return nil
 	}
 	err := m.Flush(ctx)
-	m.client.Close()
+	if m.closed.CompareAndSwap(false, true) {
+		m.client.Close()
+	}
 	return err
 }
 

@@ -89,7 +89,7 @@ type Options struct {
 	SameEventsPerMinute int
 	// TracesPerMinute bounds how many traces are kept because of the rate, with a
 	// quarter of it as a burst: a flood of requests does not become a flood of
-	// traces. Default: 6000, so that 10 % is kept of up to 1000 requests a second.
+	// traces. Default: 3000, so that 10 % is kept of up to 500 requests a second.
 	TracesPerMinute int
 	// AttackTracesPerMinute bounds how many traces are kept because the request
 	// was refused or caused a finding. Default: 60.
@@ -149,7 +149,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	defaultTo(&o.EventsPerMinute, 240)
 	defaultTo(&o.SameEventsPerMinute, 5)
-	defaultTo(&o.TracesPerMinute, 6000)
+	defaultTo(&o.TracesPerMinute, 3000)
 	defaultTo(&o.AttackTracesPerMinute, 60)
 	defaultTo(&o.LogsPerMinute, 600)
 	defaultTo(&o.Queue, 256)

@@ -2,6 +2,7 @@ package sentrytel
 
 import (
 	"context"
+	"slices"
 
 	"github.com/getsentry/sentry-go"
 
@@ -158,7 +159,7 @@ func (m *Monitor) evidence(contexts map[string]sentry.Context, f *gatehouse.Find
 	setAny(c, "pattern", f.Evidence.Pattern)
 	setAny(c, "user_agent", gatehouse.CleanText(f.Evidence.UserAgent, 256))
 	if len(f.Evidence.Signs) > 0 {
-		c["signs"] = f.Evidence.Signs
+		c["signs"] = slices.Clone(f.Evidence.Signs)
 	}
 	devices := make([]map[string]any, 0, min(len(f.Evidence.Devices), maxDevices))
 	for _, s := range f.Evidence.Devices[:min(len(f.Evidence.Devices), maxDevices)] {

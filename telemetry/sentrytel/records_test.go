@@ -213,3 +213,21 @@ func TestFloodsAreLimited(t *testing.T) {
 		t.Errorf("%d events, want one more a minute later", n)
 	}
 }
+
+// A clock that is set back neither opens the limits nor closes them for good.
+func TestClockStepsBack(t *testing.T) {
+	s := newIngest(t)
+	c := &clock{noon}
+	m := newMonitor(t, s, func(o *sentrytel.Options) { o.Now, o.EventsPerMinute = c.Now, 4 })
+	for i, step := range []struct {
+		by   time.Duration
+		want int
+	}{{0, 1}, {-time.Second, 1}, {-24 * time.Hour, 1}, {15 * time.Second, 2}, {time.Hour, 3}} {
+		c.now = c.now.Add(step.by)
+		m.Records([]gatehouse.Record{bruteForce(attacker, "a", 1), bruteForce(attacker, "b", 1)})
+		flush(t, m)
+		if n := len(s.of("event")); n != step.want {
+			t.Errorf("step %d: %d events, want %d", i, n, step.want)
+		}
+	}
+}

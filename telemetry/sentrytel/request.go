@@ -37,7 +37,10 @@ func (m *Monitor) trace(next http.Handler, w http.ResponseWriter, r *http.Reques
 	finished := false
 	defer func() {
 		status := httpguard.Status(ctx)
-		if !finished && status == 0 {
+		switch {
+		case status == 0 && finished:
+			status = http.StatusOK // which net/http answers for a silent handler
+		case status == 0:
 			status = http.StatusInternalServerError // a panic on its way to httpguard
 		}
 		m.attacks.take(requestOf(traced).correlation)

@@ -55,6 +55,25 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+// A handler that says nothing says 200, and one that panics 500.
+func TestStatusOfTransaction(t *testing.T) {
+	for path, want := range map[string]string{"/silent": "ok", "/panic": "internal_error"} {
+		s := newIngest(t)
+		m := newMonitor(t, s, func(o *sentrytel.Options) { o.TracesSampleRate = rate(1) })
+		h := site(m, map[string]http.HandlerFunc{
+			"GET /silent": func(http.ResponseWriter, *http.Request) {},
+			"GET /panic":  func(http.ResponseWriter, *http.Request) { explode("x") },
+		})
+		request(t, h, "GET", path)
+		flush(t, m)
+		tx := s.only(t, "transaction")
+		data, _ := tx.at("contexts.trace.data").(map[string]any)
+		if tx.at("contexts.trace.status") != want || data["http.response.status_code"] == 0.0 {
+			t.Errorf("%s: %v", path, tx.at("contexts.trace"))
+		}
+	}
+}
+
 // Traces of attacks are kept at any rate but 0 and those of health checks at
 // none.
 func TestWhatIsKept(t *testing.T) {
