@@ -15,6 +15,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
@@ -43,6 +44,7 @@ type App struct {
 	lock       *os.File
 	store      *sqlstore.Store
 	monitoring *monitoring
+	clients    *clientip.Finder
 	guard      *guard.Guard
 	handler    http.Handler
 	token      string // of the control interface
@@ -83,7 +85,10 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{Sign: logKey(keys)}); err != nil {
 		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
 	}
-	if a.monitoring, err = openMonitoring(c, keys, a.logger); err != nil {
+	if a.clients, err = openClients(c); err != nil {
+		return nil, err
+	}
+	if a.monitoring, err = openMonitoring(c, keys, a.clients, a.logger); err != nil {
 		return nil, err
 	}
 	if err := a.wire(ctx, keys, o); err != nil {

@@ -85,7 +85,7 @@ func settings() []setting {
 		alias("SENTRY_ENVIRONMENT", word("sentry.environment", "The environment that Sentry shows.", false, func(c *Config) *string { return &c.Sentry.Environment })),
 		alias("SENTRY_RELEASE", word("sentry.release", "The release that Sentry shows. Empty: the version of the build.", true, func(c *Config) *string { return &c.Sentry.Release })),
 		fraction("sentry.traces_sample_rate", "The part of requests that Sentry gets a trace of, besides those with findings. Empty: 1 in development, 0.1 elsewhere.", true, func(c *Config) *string { return &c.Sentry.TracesSampleRate }),
-		alias("OTEL_EXPORTER_OTLP_ENDPOINT", link("tracing.otlp_endpoint", "Where OpenTelemetry traces go (OTLP over HTTP). Empty: nowhere.", []string{"http", "https"}, func(c *Config) *string { return &c.Tracing.OTLPEndpoint })),
+		alias("OTEL_EXPORTER_OTLP_ENDPOINT", link("tracing.otlp_endpoint", "Where OpenTelemetry traces go (OTLP over HTTP), instead of Sentry. Empty: nowhere.", []string{"http", "https"}, func(c *Config) *string { return &c.Tracing.OTLPEndpoint })),
 		fraction("tracing.sample_rate", "The part of requests that are traced, besides those with findings.", false, func(c *Config) *string { return &c.Tracing.SampleRate }),
 		secret(link("profiles.pyroscope_url", "A Pyroscope-compatible server for continuous profiles. Empty: none.", []string{"http", "https"}, func(c *Config) *string { return &c.Profiles.PyroscopeURL })),
 		exportTarget(),

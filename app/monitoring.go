@@ -12,11 +12,13 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/authserver"
+	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/export"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/telemetry/metrics"
 	"github.com/fluxstudio/gatehouse/telemetry/profile"
 	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
+	"github.com/fluxstudio/gatehouse/telemetry/trace"
 )
 
 // monitoring is everything that reports to others. Parts that are switched off
@@ -24,13 +26,14 @@ import (
 type monitoring struct {
 	metrics  *metrics.Metrics
 	sentry   *sentrytel.Monitor
+	traces   *trace.Tracer
 	exporter *export.Exporter
 	profiles *profile.Continuous
 }
 
 // openMonitoring starts what the configuration asks for. An error says which
 // setting to change; a target that cannot be reached is none.
-func openMonitoring(c Config, keys accounts.Keys, logger *slog.Logger) (m *monitoring, err error) {
+func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logger *slog.Logger) (m *monitoring, err error) {
 	m = new(monitoring)
 	if !c.Monitoring.Enabled {
 		return m, nil
@@ -41,6 +44,12 @@ func openMonitoring(c Config, keys accounts.Keys, logger *slog.Logger) (m *monit
 		}
 	}()
 	m.metrics = metrics.New(metrics.Options{Rules: c.EffectiveRules()})
+	if c.Tracing.OTLPEndpoint != "" {
+		if m.traces, err = openTraces(c, clients, logger); err != nil {
+			return m, fmt.Errorf("tracing: %w", err)
+		}
+		c.Sentry.TracesSampleRate = "0" // one kind of traces is enough
+	}
 	if m.sentry, err = openSentry(c.Sentry, keys, logger); err != nil {
 		return m, fmt.Errorf("sentry: %w", err)
 	}
@@ -81,6 +90,20 @@ func openSentry(c SentryConfig, keys accounts.Keys, logger *slog.Logger) (*sentr
 	return sentrytel.New(o)
 }
 
+func openTraces(c Config, clients *clientip.Finder, logger *slog.Logger) (*trace.Tracer, error) {
+	ratio, err := strconv.ParseFloat(c.Tracing.SampleRate, 64)
+	if err != nil {
+		return nil, err
+	}
+	if ratio == 0 {
+		ratio = -1 // none but those with findings
+	}
+	return trace.New(trace.Options{
+		Endpoint: c.Tracing.OTLPEndpoint, Ratio: ratio, Environment: c.Sentry.Environment,
+		Trusted: clients.Trusted, Logger: logger,
+	})
+}
+
 func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error) {
 	format, err := export.FormatNamed(c.Format)
 	if err != nil {
@@ -102,6 +125,9 @@ func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error)
 // around are the instruments of requests, outermost first.
 func (m *monitoring) around() []func(http.Handler) http.Handler {
 	var list []func(http.Handler) http.Handler
+	if m.traces != nil {
+		list = append(list, m.traces.Around)
+	}
 	if m.metrics != nil {
 		list = append(list, m.metrics.Around)
 	}
@@ -121,9 +147,15 @@ func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Recor
 		next = m.metrics.Journal(next)
 	}
 	next = m.sentry.Journal(next)
+	if m.traces != nil {
+		next = m.traces.Journal(next)
+	}
 	observers := []func([]gatehouse.Record){m.sentry.Records, more}
 	if m.metrics != nil {
 		observers = append(observers, m.metrics.Records)
+	}
+	if m.traces != nil {
+		observers = append(observers, m.traces.Records)
 	}
 	if m.exporter != nil {
 		observers = append(observers, m.exporter.Records)
@@ -131,33 +163,46 @@ func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Recor
 	return told{next, observers}
 }
 
-// ports measures the ports that the engine works with.
+// The ports that the engine works with are measured next to the store, so that a
+// span is not timed as part of it.
 func (m *monitoring) windows(next gatehouse.Windows) gatehouse.Windows {
-	if m.metrics == nil {
-		return next
+	if m.metrics != nil {
+		next = m.metrics.Windows(next)
 	}
-	return m.metrics.Windows(next)
+	if m.traces != nil {
+		next = m.traces.Windows(next)
+	}
+	return next
 }
 
 func (m *monitoring) blocks(next gatehouse.Blocks) gatehouse.Blocks {
-	if m.metrics == nil {
-		return next
+	if m.metrics != nil {
+		next = m.metrics.Blocks(next)
 	}
-	return m.metrics.Blocks(next)
+	if m.traces != nil {
+		next = m.traces.Blocks(next)
+	}
+	return next
 }
 
 func (m *monitoring) sightings(next gatehouse.Sightings) gatehouse.Sightings {
-	if m.metrics == nil {
-		return next
+	if m.metrics != nil {
+		next = m.metrics.Sightings(next)
 	}
-	return m.metrics.Sightings(next)
+	if m.traces != nil {
+		next = m.traces.Sightings(next)
+	}
+	return next
 }
 
 func (m *monitoring) alerts(next gatehouse.Alerts) gatehouse.Alerts {
-	if m.metrics == nil {
-		return next
+	if m.metrics != nil {
+		next = m.metrics.Alerts(next)
 	}
-	return m.metrics.Alerts(next)
+	if m.traces != nil {
+		next = m.traces.Alerts(next)
+	}
+	return next
 }
 
 func (m *monitoring) admitter(next httpguard.Admitter) httpguard.Admitter {
@@ -210,6 +255,9 @@ func (m *monitoring) close() error {
 		errs = append(errs, m.exporter.Close(ctx))
 	}
 	errs = append(errs, m.sentry.Close(ctx))
+	if m.traces != nil {
+		errs = append(errs, m.traces.Shutdown(ctx))
+	}
 	if m.profiles != nil {
 		errs = append(errs, m.profiles.Stop(ctx))
 	}

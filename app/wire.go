@@ -82,21 +82,27 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	return a.guardRoutes(login)
+	a.guardRoutes(login)
+	return nil
+}
+
+// openClients tells clients by the proxies that were named.
+func openClients(c Config) (*clientip.Finder, error) {
+	trusted, err := clientip.ParsePrefixes(c.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("trusted_proxies: %w", err)
+	}
+	clients, err := clientip.New(clientip.Options{Trusted: trusted, Header: c.ClientIPHeader})
+	if err != nil {
+		return nil, fmt.Errorf("client_ip_header: %w", err)
+	}
+	return clients, nil
 }
 
 // guardRoutes puts the middleware in front of the login server.
-func (a *App) guardRoutes(login *authserver.Server) error {
-	trusted, err := clientip.ParsePrefixes(a.config.TrustedProxies)
-	if err != nil {
-		return fmt.Errorf("trusted_proxies: %w", err)
-	}
-	clients, err := clientip.New(clientip.Options{Trusted: trusted, Header: a.config.ClientIPHeader})
-	if err != nil {
-		return fmt.Errorf("client_ip_header: %w", err)
-	}
+func (a *App) guardRoutes(login *authserver.Server) {
 	a.handler = httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
-		Clients: clients,
+		Clients: a.clients,
 		Refusal: authserver.Refusal,
 		Now:     a.now,
 		Logger:  a.logger,
@@ -104,7 +110,6 @@ func (a *App) guardRoutes(login *authserver.Server) error {
 		OnPanic: a.monitoring.sentry.OnPanic,
 		OnError: a.monitoring.sentry.OnError,
 	}).Wrap(login.Handler())
-	return nil
 }
 
 // openPlaces asks the operator's own networks first, then the database file
