@@ -143,13 +143,7 @@ func (m *monitoring) around() []func(http.Handler) http.Handler {
 // journal measures the store's journal and passes records on once they are
 // durable.
 func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Record)) gatehouse.Journal {
-	if m.metrics != nil {
-		next = m.metrics.Journal(next)
-	}
-	next = m.sentry.Journal(next)
-	if m.traces != nil {
-		next = m.traces.Journal(next)
-	}
+	next = measured(m, m.sentry.Journal(next), (*metrics.Metrics).Journal, (*trace.Tracer).Journal)
 	observers := []func([]gatehouse.Record){m.sentry.Records, more}
 	if m.metrics != nil {
 		observers = append(observers, m.metrics.Records)
@@ -163,46 +157,32 @@ func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Recor
 	return told{next, observers}
 }
 
-// The ports that the engine works with are measured next to the store, so that a
-// span is not timed as part of it.
-func (m *monitoring) windows(next gatehouse.Windows) gatehouse.Windows {
+// measured puts what measures a port around it. Metrics are next to the store, so
+// that the making of a span is not timed as part of it.
+func measured[P any](m *monitoring, port P, byMetrics func(*metrics.Metrics, P) P, byTraces func(*trace.Tracer, P) P) P {
 	if m.metrics != nil {
-		next = m.metrics.Windows(next)
+		port = byMetrics(m.metrics, port)
 	}
 	if m.traces != nil {
-		next = m.traces.Windows(next)
+		port = byTraces(m.traces, port)
 	}
-	return next
+	return port
+}
+
+func (m *monitoring) windows(next gatehouse.Windows) gatehouse.Windows {
+	return measured(m, next, (*metrics.Metrics).Windows, (*trace.Tracer).Windows)
 }
 
 func (m *monitoring) blocks(next gatehouse.Blocks) gatehouse.Blocks {
-	if m.metrics != nil {
-		next = m.metrics.Blocks(next)
-	}
-	if m.traces != nil {
-		next = m.traces.Blocks(next)
-	}
-	return next
+	return measured(m, next, (*metrics.Metrics).Blocks, (*trace.Tracer).Blocks)
 }
 
 func (m *monitoring) sightings(next gatehouse.Sightings) gatehouse.Sightings {
-	if m.metrics != nil {
-		next = m.metrics.Sightings(next)
-	}
-	if m.traces != nil {
-		next = m.traces.Sightings(next)
-	}
-	return next
+	return measured(m, next, (*metrics.Metrics).Sightings, (*trace.Tracer).Sightings)
 }
 
 func (m *monitoring) alerts(next gatehouse.Alerts) gatehouse.Alerts {
-	if m.metrics != nil {
-		next = m.metrics.Alerts(next)
-	}
-	if m.traces != nil {
-		next = m.traces.Alerts(next)
-	}
-	return next
+	return measured(m, next, (*metrics.Metrics).Alerts, (*trace.Tracer).Alerts)
 }
 
 func (m *monitoring) admitter(next httpguard.Admitter) httpguard.Admitter {
