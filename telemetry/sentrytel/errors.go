@@ -105,7 +105,7 @@ func (m *Monitor) dress(e *sentry.Event, correlation string) {
 
 // allowSame reports whether one more event of the same cause may be sent.
 func (m *Monitor) allowSame(cause string) bool {
-	if m.queue.full() {
+	if m.queue.fullOfUrgent() {
 		m.counts.drop(QueueFull)
 		return false
 	}

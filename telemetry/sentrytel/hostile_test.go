@@ -137,14 +137,10 @@ func TestHostileSentry(t *testing.T) {
 				t.Errorf("Close took %v", d)
 			}
 			st := m.Stats()
-			sum := st.Sent
-			for _, n := range st.Dropped {
-				sum += n
-			}
-			if sum != workers*each || st.Waiting != 0 {
+			if sum := st.Sent + st.Total(); sum != workers*each || st.Waiting != 0 {
 				t.Errorf("%d of %d accounted for: %+v", sum, workers*each, st)
 			}
-			if server.want == "" && st.Sent == 0 || server.want != "" && st.Dropped[server.want] == 0 {
+			if server.want == "" && st.Sent == 0 || server.want != "" && (st.Sent > 0 || st.Dropped[server.want] == 0) {
 				t.Errorf("nothing counted as %q: %+v", server.want, st)
 			}
 			if err := errors.Join(m.Flush(context.Background()), m.Close(context.Background())); err != nil {
@@ -163,6 +159,59 @@ func heap() uint64 {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return s.HeapAlloc
+}
+
+// Errors and findings take the place of traces in a full queue.
+func TestUrgentFirst(t *testing.T) {
+	s := newIngest(t)
+	m := newMonitor(t, s, func(o *sentrytel.Options) { o.Queue, o.Senders, o.TracesSampleRate = 4, 1, rate(1) })
+	h := site(m, map[string]http.HandlerFunc{"GET /": func(http.ResponseWriter, *http.Request) {}})
+	for range 6 { // traces wait for company, so that they fill the queue
+		request(t, h, "GET", "/")
+	}
+	m.OnError(httptest.NewRequest("GET", "/", nil), errors.New("x"))
+	flush(t, m)
+	if e, tx := len(s.of("event")), len(s.of("transaction")); e != 1 || tx != 3 {
+		t.Errorf("%d errors and %d traces, want 1 and 3; %+v", e, tx, m.Stats())
+	}
+	if got := m.Stats().Dropped[sentrytel.QueueFull]; got != 3 {
+		t.Errorf("%d counted as dropped, want 3", got)
+	}
+}
+
+// What is not urgent goes out by itself, without a flush.
+func TestLingeringEnds(t *testing.T) {
+	s := newIngest(t)
+	arrived := make(chan struct{}, 1)
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+	})
+	m := newMonitor(t, s, func(o *sentrytel.Options) { o.TracesSampleRate = rate(1) })
+	request(t, site(m, map[string]http.HandlerFunc{"GET /": func(http.ResponseWriter, *http.Request) {}}), "GET", "/")
+	select {
+	case <-arrived:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the trace never arrived")
+	}
+}
+
+// Envelopes carry the key, so they go where the DSN says and nowhere else.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := newIngest(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer s.Close()
+	m, err := sentrytel.New(sentrytel.Options{DSN: dsnOf(s.URL)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.OnError(httptest.NewRequest("GET", "/", nil), errors.New("x"))
+	m.Close(t.Context())
+	if n := len(elsewhere.of("event")); n != 0 || m.Stats().Dropped[sentrytel.Refused] != 1 {
+		t.Errorf("%d events elsewhere; %+v", n, m.Stats())
+	}
 }
 
 // Sentry that asks to be left alone for a while is left alone.

@@ -11,53 +11,6 @@ import (
 	"github.com/getsentry/sentry-go"
 )
 
-// Reason says why something was not sent.
-type Reason string
-
-// The reasons.
-const (
-	QueueFull    Reason = "queue_full"    // Sentry is slower than events come, or down
-	Limited      Reason = "limited"       // more than Options allow
-	RateLimited  Reason = "rate_limited"  // Sentry asked to be left alone
-	NetworkError Reason = "network_error" // no answer in time, or none at all
-	Refused      Reason = "refused"       // an answer that is not a success
-	TooLarge     Reason = "too_large"     // more than MaxEnvelope bytes
-	Closed       Reason = "closed"        // after Close, or still waiting at its deadline
-	Failed       Reason = "failed"        // could not be put into JSON
-)
-
-var reasons = [...]Reason{QueueFull, Limited, RateLimited, NetworkError, Refused, TooLarge, Closed, Failed}
-
-// Stats are counts since New. Batches of log lines and of metrics count as one.
-type Stats struct {
-	Sent    uint64
-	Dropped map[Reason]uint64 // every reason, also those with zero
-	Waiting int               // in the queue, or being sent
-}
-
-// counts are Stats while they grow.
-type counts struct {
-	sent    atomic.Uint64
-	dropped [len(reasons)]atomic.Uint64
-}
-
-func (c *counts) drop(why Reason) {
-	for i, r := range reasons {
-		if r == why {
-			c.dropped[i].Add(1)
-			return
-		}
-	}
-}
-
-func (c *counts) stats() Stats {
-	s := Stats{Sent: c.sent.Load(), Dropped: make(map[Reason]uint64, len(reasons))}
-	for i, r := range reasons {
-		s.Dropped[r] = c.dropped[i].Load()
-	}
-	return s
-}
-
 // queue is the SDK's transport: it takes events without waiting and lets a few
 // goroutines hand them to the SDK's own synchronous transport.
 type queue struct {
@@ -77,7 +30,8 @@ type queue struct {
 	// it to SendEvent, unless it drops it.
 	prepare func(*sentry.Event)
 
-	length atomic.Int64 // how many wait, for full
+	length  atomic.Int64 // how many wait
+	urgents atomic.Int64 // and how many of them are urgent
 
 	mu          sync.Mutex
 	raw         map[*sentry.Event]bool // being prepared, and whether they are ready
@@ -118,6 +72,9 @@ func (q *queue) Configure(o sentry.ClientOptions) {
 // full reports whether the queue has no room, so that nothing need be built.
 func (q *queue) full() bool { return q.length.Load() >= int64(q.max) }
 
+// fullOfUrgent reports whether not even an urgent event has room.
+func (q *queue) fullOfUrgent() bool { return q.urgents.Load() >= int64(q.max) }
+
 // SendEvent takes an event that is ready, or drops it. It never waits.
 func (q *queue) SendEvent(e *sentry.Event) {
 	q.mu.Lock()
@@ -149,10 +106,13 @@ func (q *queue) put(w waiting) {
 		if urgent(w.event) && q.other.len() > 0 {
 			q.other.pop()
 			q.urgent.push(w) // as many wait as before
+			q.urgents.Add(1)
+			q.announce()
 		}
 		return
 	case urgent(w.event):
 		q.urgent.push(w)
+		q.urgents.Add(1)
 	default:
 		q.other.push(w)
 	}
@@ -203,26 +163,10 @@ func (q *queue) take() waiting {
 	q.busy++
 	q.length.Add(-1)
 	if q.urgent.len() > 0 {
+		q.urgents.Add(-1)
 		return q.urgent.pop()
 	}
 	return q.other.pop()
-}
-
-// ready prepares an event, if that is still to be done. It returns false if the
-// event is not to be sent.
-func (q *queue) ready(w waiting) bool {
-	if !w.raw {
-		return true
-	}
-	q.mu.Lock()
-	q.raw[w.event] = false
-	q.mu.Unlock()
-	q.prepare(w.event)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	ok := q.raw[w.event]
-	delete(q.raw, w.event)
-	return ok
 }
 
 func (q *queue) done() {
@@ -238,62 +182,6 @@ func (q *queue) rest() {
 		close(q.idle)
 		q.idle = nil
 	}
-}
-
-// send is the life of a sender.
-func (q *queue) send(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-q.events:
-		}
-		w := q.take()
-		q.pause(ctx)
-		if ctx.Err() != nil {
-			q.drop(Closed)
-		} else if q.ready(w) {
-			q.deliver(ctx, w.event)
-		}
-		q.done()
-	}
-}
-
-// pause waits while Sentry is thought to be down, unless there is a hurry.
-func (q *queue) pause(ctx context.Context) {
-	q.mu.Lock()
-	wait, hurry := q.health.pause, q.hurry
-	q.mu.Unlock()
-	if wait == 0 {
-		return
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-hurry:
-	case <-t.C:
-	}
-}
-
-// deliver hands an event to the SDK's transport and counts what became of it.
-func (q *queue) deliver(ctx context.Context, e *sentry.Event) {
-	d := &delivery{outcome: Failed} // unless the SDK asks to send it
-	if q.asked.Load() {
-		d.outcome = RateLimited
-	}
-	defer func() {
-		if recover() != nil {
-			d.outcome = Failed
-		}
-		if d.outcome == "" {
-			q.sent.Add(1)
-		} else {
-			q.drop(d.outcome)
-		}
-		q.judge(d.outcome)
-	}()
-	q.inner.SendEventWithContext(context.WithValue(ctx, deliveryKey{}, d), e)
 }
 
 // FlushWithContext waits until the queue is empty. It returns false when ctx
@@ -363,37 +251,4 @@ func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.urgent.len() + q.other.len() + q.busy
-}
-
-// waiting is an event that waits to be sent.
-type waiting struct {
-	event *sentry.Event
-	raw   bool // and first to be prepared
-}
-
-// fifo is a queue of events.
-type fifo struct {
-	events []waiting
-	head   int
-}
-
-func (f *fifo) len() int { return len(f.events) - f.head }
-
-func (f *fifo) push(w waiting) {
-	if f.head > 0 && len(f.events) == cap(f.events) {
-		n := copy(f.events, f.events[f.head:])
-		clear(f.events[n:])
-		f.events, f.head = f.events[:n], 0
-	}
-	f.events = append(f.events, w)
-}
-
-// pop returns the oldest event, or none if there is none.
-func (f *fifo) pop() (w waiting) {
-	if f.len() == 0 {
-		return w
-	}
-	w, f.events[f.head] = f.events[f.head], waiting{}
-	f.head++
-	return w
 }

@@ -49,7 +49,9 @@ func bruteForce(ip netip.Addr, id string, count int) gatehouse.Record {
 func TestFindingBecomesEvent(t *testing.T) {
 	s := newIngest(t)
 	m := newMonitor(t, s, nil)
-	m.Records([]gatehouse.Record{failed(attacker, "victim@example.com"), failed(netip.MustParseAddr("192.0.2.1"), "other@example.com")})
+	other := failed(netip.MustParseAddr("192.0.2.1"), "other@example.com")
+	other.CorrelationID = "another"
+	m.Records([]gatehouse.Record{failed(attacker, "victim@example.com"), other})
 	m.Records([]gatehouse.Record{bruteForce(attacker, "attack-1", 1)})
 	m.Records([]gatehouse.Record{bruteForce(attacker, "attack-1", 2)})
 	flush(t, m)
@@ -73,7 +75,8 @@ func TestFindingBecomesEvent(t *testing.T) {
 		"contexts.finding.observed": 5, "contexts.finding.counted_by": "account+ip", "contexts.finding.window": "5m0s", "contexts.finding.actions.0.response": "block_ip",
 		"contexts.evidence.signs": "[new_device]", "contexts.evidence.devices.0.device": "Firefox on Linux",
 		"breadcrumbs.0.message": "login_failed", "breadcrumbs.0.category": "security",
-		"user.email": nil, "user.ip_address": nil, "contexts.client.ip": nil,
+		"breadcrumbs.1": nil, // the other's is his
+		"user.email":    nil, "user.ip_address": nil, "contexts.client.ip": nil,
 	})
 	for _, personal := range []string{"victim", "203.0.113", "Utrecht", "other@"} {
 		if strings.Contains(s.raw.String(), personal) {
