@@ -91,6 +91,7 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if a.monitoring, err = openMonitoring(c, keys, a.clients, a.logger); err != nil {
 		return nil, err
 	}
+	a.logger = a.monitoring.logger(a.logger)
 	if err := a.wire(ctx, keys, o); err != nil {
 		return nil, err
 	}

@@ -122,6 +122,15 @@ func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error)
 	}})
 }
 
+// logger sends what is worth a warning to Sentry as well. What Sentry itself has
+// to complain of goes to the log alone.
+func (m *monitoring) logger(next *slog.Logger) *slog.Logger {
+	if !m.sentry.Enabled() {
+		return next
+	}
+	return slog.New(slog.NewMultiHandler(next.Handler(), m.sentry.LogHandler(slog.LevelWarn)))
+}
+
 // around are the instruments of requests, outermost first.
 func (m *monitoring) around() []func(http.Handler) http.Handler {
 	var list []func(http.Handler) http.Handler
