@@ -67,8 +67,8 @@ type Options struct {
 	// traced. Default: nobody is believed.
 	TrustTrace func(*http.Request) bool
 
-	// Scrubber takes secrets out of everything. Default: scrub.New with its
-	// defaults.
+	// Scrubber takes secrets out of everything. Default: scrub.New with limits that
+	// fit an event.
 	Scrubber Scrubber
 	// IPs says how much of an address is sent. Default: OmitIPs.
 	IPs IPPolicy

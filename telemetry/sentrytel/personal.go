@@ -1,6 +1,7 @@
 package sentrytel
 
 import (
+	"encoding/json"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -56,6 +57,14 @@ func (a anonymous) walk(v any) any {
 	switch v := v.(type) {
 	case string:
 		return a.mask(v)
+	case netip.Addr:
+		return a.mask(v.String())
+	case netip.AddrPort:
+		return a.mask(v.Addr().String())
+	case netip.Prefix:
+		return a.mask(v.String())
+	case json.RawMessage:
+		return json.RawMessage(a.mask(string(v)))
 	case []string:
 		for i := range v {
 			v[i] = a.mask(v[i])

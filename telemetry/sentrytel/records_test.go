@@ -48,7 +48,7 @@ func bruteForce(ip netip.Addr, id string, count int) gatehouse.Record {
 
 func TestFindingBecomesEvent(t *testing.T) {
 	s := newIngest(t)
-	m := newMonitor(t, s, nil)
+	m := newMonitor(t, s, func(o *sentrytel.Options) { o.Senders = 1 }) // in order
 	other := failed(netip.MustParseAddr("192.0.2.1"), "other@example.com")
 	other.CorrelationID = "another"
 	m.Records([]gatehouse.Record{failed(attacker, "victim@example.com"), other})
