@@ -10,22 +10,22 @@ import (
 func (s *shard) capacity(i int) int { return ringCap(s.slots[i].class()) }
 
 // cramped reports whether slot i may need a larger ring for one more occurrence.
-func (s *shard) cramped(i, threshold int) bool {
+func (s *shard) cramped(i int, l limit) bool {
 	c := s.capacity(i)
-	return c < threshold && s.slots[i].count() >= c
+	return c < int(l.threshold) && s.slots[i].count() >= c
 }
 
 // room sees to it that there is a slot for a tag with room for extra more
 // occurrences, up to its limit, and returns where it is.
-func (s *shard) room(tag uint64, number uint16, now uint32, extra int) (int, error) {
+func (s *shard) room(tag uint64, l limit, now uint32, extra int) (int, error) {
 	i := s.find(tag)
 	if i < 0 {
 		var err error
-		if i, err = s.insert(tag, number, now); err != nil {
+		if i, err = s.insert(tag, l.number, now); err != nil {
 			return 0, err
 		}
 	}
-	l := s.settle(i, number, now)
+	s.settle(i, l, now)
 	need := min(s.slots[i].count()+extra, int(l.threshold))
 	for s.capacity(i) < need {
 		var err error
@@ -36,28 +36,25 @@ func (s *shard) room(tag uint64, number uint16, now uint32, extra int) (int, err
 	return i, nil
 }
 
-// settle brings slot i to the limit of a number and to an instant: it drops what
+// settle brings slot i to a limit and to an instant: it drops what
 // no longer counts.
-func (s *shard) settle(i int, number uint16, now uint32) limit {
+func (s *shard) settle(i int, l limit, now uint32) {
 	p := &s.slots[i]
-	l := s.limits.known.Load().list[number]
-	if p.limit != number {
-		p.limit = number
+	if p.limit != l.number {
+		p.limit = l.number
 		if extra := p.count() - int(l.threshold); extra > 0 {
 			p.drop(extra, &s.rings)
 		}
 	}
 	p.expire(max(now, p.newest()), l.window, &s.rings)
-	return l
 }
 
 // count counts one occurrence in slot i, which has room for it.
-func (s *shard) count(i int, number uint16, now uint32) gatehouse.Tally {
+func (s *shard) count(i int, l limit, now uint32) gatehouse.Tally {
 	p := &s.slots[i]
-	l := s.limits.known.Load().list[number]
 	now = max(now, p.newest())
-	if p.limit != number || p.count() > 0 && uint64(p.oldest())+uint64(l.window) <= uint64(now) {
-		s.settle(i, number, now) // seldom: most often nothing has left
+	if p.limit != l.number || p.count() > 0 && uint64(p.oldest())+uint64(l.window) <= uint64(now) {
+		s.settle(i, l, now) // seldom: most often nothing has left
 	}
 	n := p.count()
 	over := n >= int(l.threshold)

@@ -43,7 +43,7 @@ type held struct {
 // waiter is a call of Reserve that waits for its turn.
 type waiter struct {
 	at    int64 // ms since 1970
-	limit uint16
+	limit limit
 	done  chan struct{} // closed once the fields below are set
 	grant
 }

@@ -20,6 +20,7 @@ const (
 type limit struct {
 	threshold uint32
 	window    uint32 // ms
+	number    uint16 // its index in the list of all
 }
 
 // limits numbers the distinct limits in use, so that a slot names its limit in
@@ -36,48 +37,49 @@ type limitSet struct {
 	index  map[gatehouse.Limit]uint16
 }
 
-// of returns the number of l, or an error if it is out of bounds.
-func (t *limits) of(l gatehouse.Limit) (uint16, error) {
+// of returns l as it is known, or an error if it is out of bounds.
+func (t *limits) of(l gatehouse.Limit) (limit, error) {
 	set := t.known.Load()
 	if len(set.source) <= 8 { // a scan is faster than a map here
 		for i := range set.source {
 			if set.source[i] == l {
-				return uint16(i), nil
+				return set.list[i], nil
 			}
 		}
 	} else if i, ok := set.index[l]; ok {
-		return i, nil
+		return set.list[i], nil
 	}
 	return t.add(l)
 }
 
-func (t *limits) add(l gatehouse.Limit) (uint16, error) {
+func (t *limits) add(l gatehouse.Limit) (limit, error) {
 	if l.Threshold < 1 || l.Threshold > maxThreshold {
-		return 0, fmt.Errorf("memory: threshold %d is not within 1 to %d", l.Threshold, maxThreshold)
+		return limit{}, fmt.Errorf("memory: threshold %d is not within 1 to %d", l.Threshold, maxThreshold)
 	}
 	if l.Window < time.Millisecond || l.Window > maxWindow {
-		return 0, fmt.Errorf("memory: window %v is not within 1ms to %v", l.Window, maxWindow)
+		return limit{}, fmt.Errorf("memory: window %v is not within 1ms to %v", l.Window, maxWindow)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	set := t.known.Load()
 	if i, ok := set.index[l]; ok {
-		return i, nil
+		return set.list[i], nil
 	}
 	n := len(set.list)
 	if n == maxLimits {
-		return 0, fmt.Errorf("memory: more than %d different limits: %w", maxLimits, gatehouse.ErrBusy)
+		return limit{}, fmt.Errorf("memory: more than %d different limits: %w", maxLimits, gatehouse.ErrBusy)
 	}
 	window := (l.Window + time.Millisecond - 1) / time.Millisecond
+	added := limit{threshold: uint32(l.Threshold), window: uint32(window), number: uint16(n)}
 	next := &limitSet{
 		// The readers of the old set do not look beyond its length.
-		list:   append(set.list, limit{threshold: uint32(l.Threshold), window: uint32(window)}),
+		list:   append(set.list, added),
 		source: append(set.source, l),
 		index:  maps.Clone(set.index),
 	}
 	next.index[l] = uint16(n)
 	t.known.Store(next)
-	return uint16(n), nil
+	return added, nil
 }
 
 func newLimits() *limits {

@@ -16,13 +16,13 @@ func (w *Windows) Reserve(ctx context.Context, at time.Time, key gatehouse.Key, 
 	if err := ctx.Err(); err != nil {
 		return gatehouse.Reservation{}, gatehouse.Tally{}, err
 	}
-	number, err := w.limits.of(limit)
+	l, err := w.limits.of(limit)
 	if err != nil {
 		return gatehouse.Reservation{}, gatehouse.Tally{}, err
 	}
 	shard, tag := w.place(&key)
 	s := &w.shards[shard]
-	got, queued := s.reserve(tag, at.UnixMilli(), number, wait > 0)
+	got, queued := s.reserve(tag, at.UnixMilli(), l, wait > 0)
 	if queued != nil {
 		got = s.await(ctx, tag, queued, wait)
 	}
@@ -33,7 +33,7 @@ func (w *Windows) Reserve(ctx context.Context, at time.Time, key gatehouse.Key, 
 }
 
 // reserve decides at once, or queues a waiter and returns it.
-func (s *shard) reserve(tag uint64, ms int64, number uint16, mayWait bool) (grant, *waiter) {
+func (s *shard) reserve(tag uint64, ms int64, l limit, mayWait bool) (grant, *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.gates.open(tag, ms)
@@ -43,7 +43,7 @@ func (s *shard) reserve(tag uint64, ms int64, number uint16, mayWait bool) (gran
 	g.last = max(g.last, ms)
 	ms = g.last
 	s.answer(tag, g) // time has passed: those ahead may go first
-	got, decided := s.decide(tag, g, ms, number, len(g.waiters) > 0)
+	got, decided := s.decide(tag, g, ms, l, len(g.waiters) > 0)
 	switch {
 	case decided:
 	case !mayWait:
@@ -51,7 +51,7 @@ func (s *shard) reserve(tag uint64, ms int64, number uint16, mayWait bool) (gran
 	case len(g.waiters) >= s.gates.maxWaiters:
 		got.err = fmt.Errorf("memory: too many wait for one key: %w", gatehouse.ErrBusy)
 	default:
-		q := &waiter{at: ms, limit: number, done: make(chan struct{})}
+		q := &waiter{at: ms, limit: l, done: make(chan struct{})}
 		g.waiters = append(g.waiters, q)
 		return grant{}, q
 	}
@@ -63,14 +63,14 @@ var errWaited = fmt.Errorf("memory: other attempts are in flight: %w", gatehouse
 
 // decide answers a Reserve, or says that it has to wait. Behind others, only a
 // full window is an answer.
-func (s *shard) decide(tag uint64, g *gate, ms int64, number uint16, behind bool) (got grant, decided bool) {
+func (s *shard) decide(tag uint64, g *gate, ms int64, l limit, behind bool) (got grant, decided bool) {
 	now := s.clock(ms)
 	active := g.active(ms)
-	i, err := s.room(tag, number, now, active+1)
+	i, err := s.room(tag, l, now, active+1)
 	if err != nil {
 		return grant{err: err}, true
 	}
-	p, l := &s.slots[i], s.limits.known.Load().list[number]
+	p := &s.slots[i]
 	got.tally = p.tally(now, l)
 	if p.count() >= int(l.threshold) {
 		got.tally.Over = true
@@ -178,9 +178,9 @@ func (s *shard) nextChange(tag uint64, q *waiter) time.Duration {
 		}
 	}
 	now := s.clock(ms)
-	l := s.settle(i, q.limit, now)
+	s.settle(i, q.limit, now)
 	if p := &s.slots[i]; p.count() > 0 {
-		leaves := int64(p.oldest()) + int64(l.window)
+		leaves := int64(p.oldest()) + int64(q.limit.window)
 		next = min(next, leaves-int64(max(now, p.newest())))
 	}
 	return time.Duration(next) * time.Millisecond
@@ -197,7 +197,7 @@ func (w *Windows) Settle(_ context.Context, at time.Time, r gatehouse.Reservatio
 	if outcome < gatehouse.Failed || outcome > gatehouse.Abandoned {
 		return gatehouse.Tally{}, fmt.Errorf("memory: unknown outcome %d", outcome)
 	}
-	number, err := w.limits.of(r.Limit)
+	l, err := w.limits.of(r.Limit)
 	if err != nil {
 		return gatehouse.Tally{}, err
 	}
@@ -205,24 +205,24 @@ func (w *Windows) Settle(_ context.Context, at time.Time, r gatehouse.Reservatio
 	s := &w.shards[shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.end(tag, at.UnixMilli(), r.ID, number, outcome)
+	return s.end(tag, at.UnixMilli(), r.ID, l, outcome)
 }
 
 // end ends a reservation, as Settle says.
-func (s *shard) end(tag uint64, ms int64, id uint64, number uint16, outcome gatehouse.Outcome) (t gatehouse.Tally, err error) {
+func (s *shard) end(tag uint64, ms int64, id uint64, l limit, outcome gatehouse.Outcome) (t gatehouse.Tally, err error) {
 	now := s.clock(ms)
 	g := s.gates.of[tag]
 	known := g != nil && g.take(id)
 	i := s.find(tag)
 	switch {
 	case known && outcome == gatehouse.Failed:
-		if i, err = s.room(tag, number, now, 1); err == nil {
-			t = s.count(i, number, now)
+		if i, err = s.room(tag, l, now, 1); err == nil {
+			t = s.count(i, l, now)
 		}
 	case known && outcome == gatehouse.Succeeded:
 		s.clear(tag)
 	case i >= 0:
-		l := s.settle(i, number, now)
+		s.settle(i, l, now)
 		p := &s.slots[i]
 		t = p.tally(now, l)
 	}

@@ -130,10 +130,7 @@ func (s *shard) find(tag uint64) int {
 		pair := (*[2]slot)(slots[i:])
 		// One branch for both, since a wrong guess costs as much as the wait
 		// for the memory.
-		second := 0
-		if pair[1].tag == tag {
-			second = 1
-		}
+		second := which(pair, tag)
 		if pair[second].tag == tag {
 			return i + second
 		}
@@ -144,6 +141,14 @@ func (s *shard) find(tag uint64) int {
 			i = 0
 		}
 	}
+}
+
+// which returns the one of two slots that may have a tag, without a branch.
+func which(pair *[2]slot, tag uint64) int {
+	if pair[1].tag == tag {
+		return 1
+	}
+	return 0
 }
 
 // insert adds an empty slot for a tag that has none. Others may move.

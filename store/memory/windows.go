@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -75,7 +74,7 @@ func (w *Windows) Hit(_ context.Context, at time.Time, hits []gatehouse.Hit) err
 }
 
 func (w *Windows) hitOne(ms int64, h *gatehouse.Hit) error {
-	number, err := w.limits.of(h.Limit)
+	l, err := w.limits.of(h.Limit)
 	if err != nil {
 		return err
 	}
@@ -84,13 +83,13 @@ func (w *Windows) hitOne(ms int64, h *gatehouse.Hit) error {
 	s.mu.Lock()
 	now := s.clock(ms)
 	i := s.find(tag)
-	if i < 0 || s.cramped(i, h.Limit.Threshold) {
-		if i, err = s.room(tag, number, now, 1); err != nil {
+	if i < 0 || s.cramped(i, l) {
+		if i, err = s.room(tag, l, now, 1); err != nil {
 			s.mu.Unlock()
 			return err
 		}
 	}
-	h.Tally = s.count(i, number, now)
+	h.Tally = s.count(i, l, now)
 	if len(s.gates.of) != 0 {
 		s.wake(tag, ms)
 	}
@@ -101,67 +100,73 @@ func (w *Windows) hitOne(ms int64, h *gatehouse.Hit) error {
 // visit is one hit on its way through hitAll.
 type visit struct {
 	tag   uint64
-	shard int32
-	hit   int32
-	slot  int32
-	limit uint16
-	first uint64 // the tag at the home of this one
+	s     *shard
+	hit   int // its index
+	slot  int
+	found bool
+	limit limit
 }
 
 // hitAll locks every shard concerned, in order, so that the batch happens at
 // one instant; makes room for all; and only then counts.
 func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
+	var fewTurns [8]turn
 	var few [8]visit
-	visits := few[:0]
+	turns, visits := fewTurns[:0], few[:]
 	if len(hits) > len(few) {
-		visits = make([]visit, 0, len(hits))
+		turns, visits = make([]turn, 0, len(hits)), make([]visit, len(hits))
 	}
 	for i := range hits {
-		number, err := w.limits.of(hits[i].Limit)
-		if err != nil {
+		shard, tag := w.place(&hits[i].Key)
+		turns = append(turns, newTurn(shard, i, tag))
+	}
+	sortTurns(turns)
+	visits = visits[:len(turns)]
+	for i, t := range turns {
+		v := &visits[i] // field by field: a copy would wait for the stores before it
+		v.tag, v.s, v.hit = t.tag, &w.shards[t.shard()], t.index()
+		var err error
+		if v.limit, err = w.limits.of(hits[v.hit].Limit); err != nil {
 			return err
 		}
-		shard, tag := w.place(&hits[i].Key)
-		visits = append(visits, visit{tag: tag, shard: int32(shard), hit: int32(i), limit: number})
 	}
-	sortVisits(visits)
-	w.lock(visits)
-	defer w.unlock(visits)
+	lock(visits)
+	defer unlock(visits)
 
-	// Nothing here depends on what is read, so the processor waits for the
+	// No branch here depends on what is read, so the processor waits for the
 	// memory of all at the same time.
 	for i := range visits {
 		v := &visits[i]
-		slots := w.shards[v.shard].slots
-		at := home(v.tag, len(slots))
-		v.slot, v.first = int32(at), slots[at].tag
+		at := home(v.tag, len(v.s.slots))
+		pair := (*[2]slot)(v.s.slots[at:])
+		second := which(pair, v.tag)
+		v.slot, v.found = at+second, pair[second].tag == v.tag
 	}
-	ready := true
+	ready, gated := true, false
 	for i := range visits {
 		v := &visits[i]
-		s := &w.shards[v.shard]
-		at := int(v.slot)
-		if v.first != v.tag {
-			at = s.find(v.tag)
-			v.slot = int32(at)
+		if !v.found {
+			v.slot = v.s.find(v.tag)
 		}
-		if at < 0 || s.cramped(at, hits[v.hit].Limit.Threshold) || i > 0 && v.tag == visits[i-1].tag {
+		if v.slot < 0 || v.s.cramped(v.slot, v.limit) || i > 0 && v.tag == visits[i-1].tag {
 			ready = false
+		}
+		if len(v.s.gates.of) != 0 {
+			gated = true
 		}
 	}
 	if !ready {
-		if err := w.makeRoom(ms, visits); err != nil {
+		if err := makeRoom(ms, visits); err != nil {
 			return err
 		}
 	}
 	for i := range visits {
 		v := &visits[i]
-		s := &w.shards[v.shard]
-		hits[v.hit].Tally = s.count(int(v.slot), v.limit, s.clock(ms))
+		hits[v.hit].Tally = v.s.count(v.slot, v.limit, v.s.clock(ms))
 	}
-	for i := range visits { // not before: slots may move
-		if s := &w.shards[visits[i].shard]; len(s.gates.of) != 0 {
-			s.wake(visits[i].tag, ms)
+	if gated {
+		for i := range visits { // not before: slots may move
+			visits[i].s.wake(visits[i].tag, ms)
 		}
 	}
 	return nil
@@ -170,91 +175,69 @@ func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
 // makeRoom sees to it that every visit has a slot with room for it, and finds
 // the slots anew. Each stays pinned meanwhile, so that none is evicted for the
 // sake of another.
-func (w *Windows) makeRoom(ms int64, visits []visit) (err error) {
+func makeRoom(ms int64, visits []visit) (err error) {
 	for i := range visits {
-		w.pin(visits[i], pinned)
+		visits[i].pin(pinned)
 	}
 	for i, again := 0, 1; i < len(visits) && err == nil; i++ {
 		v := &visits[i]
-		s := &w.shards[v.shard]
-		if again++; i == 0 || v.tag != visits[i-1].tag || v.shard != visits[i-1].shard {
+		if again++; i == 0 || v.tag != visits[i-1].tag || v.s != visits[i-1].s {
 			again = 1 // how often the key has come up
 		}
-		if _, err = s.room(v.tag, v.limit, s.clock(ms), again); err == nil {
-			w.pin(*v, pinned)
+		if _, err = v.s.room(v.tag, v.limit, v.s.clock(ms), again); err == nil {
+			v.pin(pinned)
 		}
 	}
 	for i := range visits {
-		w.pin(visits[i], 0)
-		visits[i].slot = int32(w.shards[visits[i].shard].find(visits[i].tag))
+		visits[i].pin(0)
+		visits[i].slot = visits[i].s.find(visits[i].tag)
 	}
 	return err
 }
 
-func (w *Windows) pin(v visit, pin uint8) {
-	s := &w.shards[v.shard]
-	if i := s.find(v.tag); i >= 0 {
-		s.slots[i].ring = s.slots[i].ring&^pinned | pin
+// pin sets or clears the mark that keeps the slot of a visit, if there is one.
+func (v *visit) pin(pin uint8) {
+	if i := v.s.find(v.tag); i >= 0 {
+		p := &v.s.slots[i]
+		p.ring = p.ring&^pinned | pin
 	}
-}
-
-// sortVisits puts visits in the order of their shards, those of one key
-// together and in the order of the hits.
-func sortVisits(visits []visit) {
-	if len(visits) > 16 {
-		slices.SortStableFunc(visits, func(a, b visit) int {
-			if a.before(&b) {
-				return -1
-			} else if b.before(&a) {
-				return 1
-			}
-			return 0
-		})
-		return
-	}
-	for i := 1; i < len(visits); i++ {
-		for j := i; j > 0 && visits[j].before(&visits[j-1]); j-- {
-			visits[j], visits[j-1] = visits[j-1], visits[j]
-		}
-	}
-}
-
-func (v *visit) before(o *visit) bool {
-	return v.shard < o.shard || v.shard == o.shard && v.tag < o.tag
 }
 
 // lock locks the shards of sorted visits in their order, so that two batches
 // never wait for each other.
-func (w *Windows) lock(visits []visit) {
+func lock(visits []visit) {
 	for i := range visits {
-		if i == 0 || visits[i].shard != visits[i-1].shard {
-			w.shards[visits[i].shard].mu.Lock()
+		if i == 0 || visits[i].s != visits[i-1].s {
+			visits[i].s.mu.Lock()
 		}
 	}
 }
 
-func (w *Windows) unlock(visits []visit) {
+func unlock(visits []visit) {
 	for i := range visits {
-		if i == 0 || visits[i].shard != visits[i-1].shard {
-			w.shards[visits[i].shard].mu.Unlock()
+		if i == 0 || visits[i].s != visits[i-1].s {
+			visits[i].s.mu.Unlock()
 		}
 	}
 }
 
 // Forget implements gatehouse.Windows.
 func (w *Windows) Forget(_ context.Context, keys ...gatehouse.Key) error {
-	visits := make([]visit, len(keys))
+	turns := make([]turn, len(keys))
 	for i := range keys {
 		shard, tag := w.place(&keys[i])
-		visits[i] = visit{tag: tag, shard: int32(shard)}
+		turns[i] = newTurn(shard, i, tag)
 	}
-	sortVisits(visits)
-	w.lock(visits)
-	defer w.unlock(visits)
+	sortTurns(turns)
+	visits := make([]visit, len(keys))
+	for i, t := range turns {
+		visits[i] = visit{tag: t.tag, s: &w.shards[t.shard()]}
+	}
+	lock(visits)
+	defer unlock(visits)
 	for _, v := range visits {
-		s := &w.shards[v.shard]
-		s.clear(v.tag)
-		s.wake(v.tag, noTime)
+		v.s.clear(v.tag)
+		v.s.wake(v.tag, noTime)
 	}
 	return nil
 }
