@@ -19,6 +19,7 @@ func (m *Monitor) OnError(r *http.Request, err error) {
 	if !m.Enabled() || err == nil {
 		return
 	}
+	defer m.survive()
 	q := requestOf(r)
 	if !m.allowSame(kindOf(err) + "\x00" + q.endpoint) {
 		return
@@ -35,6 +36,7 @@ func (m *Monitor) OnPanic(r *http.Request, value any, _ []byte) {
 	if !m.Enabled() || value == nil || value == http.ErrAbortHandler {
 		return
 	}
+	defer m.survive()
 	q := requestOf(r)
 	if !m.allowSame(fmt.Sprintf("panic %T\x00%s", value, q.endpoint)) {
 		return
@@ -63,11 +65,20 @@ func (m *Monitor) Survived(ctx context.Context, doing string, err error) {
 	if !m.Enabled() || err == nil || !m.allowSame("survived\x00"+doing) {
 		return
 	}
+	defer m.survive()
 	e := m.client.EventFromException(err, sentry.LevelWarning)
 	m.dress(e, CorrelationID(ctx))
 	e.Tags["doing"] = doing
 	e.Fingerprint = []string{"gatehouse", "survived", doing}
 	m.queue.offer(e)
+}
+
+// survive, deferred, sees to it that an error which panics when it is asked for
+// its text harms nobody.
+func (m *Monitor) survive() {
+	if recover() != nil {
+		m.counts.drop(Failed)
+	}
 }
 
 // captureAbout captures an event about a request.

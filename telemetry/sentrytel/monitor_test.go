@@ -119,6 +119,23 @@ func TestPanicIsCaptured(t *testing.T) {
 	}
 }
 
+// An error that panics when it is asked harms nobody.
+func TestErrorThatPanics(t *testing.T) {
+	m := newMonitor(t, newIngest(t), nil)
+	r := httptest.NewRequest("GET", "/", nil)
+	var bad *worst
+	m.OnError(r, bad)
+	m.OnPanic(r, bad, nil)
+	m.Survived(t.Context(), "x", bad)
+	if got := m.Stats().Dropped[sentrytel.Failed]; got != 3 {
+		t.Errorf("%d counted as failed, want 3", got)
+	}
+}
+
+type worst struct{ text string }
+
+func (w *worst) Error() string { return w.text } // panics on nil
+
 func explode(value any) { panic(value) }
 
 // Behind nothing but Handler, a panic is captured and goes on.
