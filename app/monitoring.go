@@ -15,6 +15,7 @@ import (
 	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/export"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/scrub"
 	"github.com/fluxstudio/gatehouse/telemetry/metrics"
 	"github.com/fluxstudio/gatehouse/telemetry/profile"
 	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
@@ -24,6 +25,7 @@ import (
 // monitoring is everything that reports to others. Parts that are switched off
 // are nil; none of them can hold up or fail a request.
 type monitoring struct {
+	scrubber *scrub.Scrubber // never nil: secrets are kept from the log, too
 	metrics  *metrics.Metrics
 	sentry   *sentrytel.Monitor
 	traces   *trace.Tracer
@@ -34,7 +36,7 @@ type monitoring struct {
 // openMonitoring starts what the configuration asks for. An error says which
 // setting to change; a target that cannot be reached is none.
 func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logger *slog.Logger) (m *monitoring, err error) {
-	m = new(monitoring)
+	m = &monitoring{scrubber: scrub.New(scrub.Options{})}
 	if !c.Monitoring.Enabled {
 		return m, nil
 	}
@@ -50,7 +52,7 @@ func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logg
 		}
 		c.Sentry.TracesSampleRate = "0" // one kind of traces is enough
 	}
-	if m.sentry, err = openSentry(c.Sentry, keys, logger); err != nil {
+	if m.sentry, err = openSentry(c.Sentry, keys, m.scrubber, logger); err != nil {
 		return m, fmt.Errorf("sentry: %w", err)
 	}
 	logger.Info(m.sentry.String())
@@ -67,10 +69,10 @@ func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logg
 	return m, nil
 }
 
-func openSentry(c SentryConfig, keys accounts.Keys, logger *slog.Logger) (*sentrytel.Monitor, error) {
+func openSentry(c SentryConfig, keys accounts.Keys, scrubber *scrub.Scrubber, logger *slog.Logger) (*sentrytel.Monitor, error) {
 	o := sentrytel.Options{
 		DSN: c.DSN, Environment: c.Environment, Release: c.Release,
-		UserKey: keys.Derive("sentry users"), Logger: logger,
+		UserKey: keys.Derive("sentry users"), Scrubber: scrubber, Logger: logger,
 		UserOf: func(_ *http.Request, err error) string {
 			var f *authserver.Failure
 			errors.As(err, &f)
@@ -122,13 +124,14 @@ func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error)
 	}})
 }
 
-// logger sends what is worth a warning to Sentry as well. What Sentry itself has
-// to complain of goes to the log alone.
+// logger takes secrets out of what is logged and sends what is worth a warning to
+// Sentry as well. What Sentry itself has to complain of goes to the log alone.
 func (m *monitoring) logger(next *slog.Logger) *slog.Logger {
-	if !m.sentry.Enabled() {
-		return next
+	h := next.Handler()
+	if m.sentry.Enabled() {
+		h = slog.NewMultiHandler(h, m.sentry.LogHandler(slog.LevelWarn))
 	}
-	return slog.New(slog.NewMultiHandler(next.Handler(), m.sentry.LogHandler(slog.LevelWarn)))
+	return slog.New(scrub.NewHandler(h, m.scrubber))
 }
 
 // around are the instruments of requests, outermost first.
@@ -163,7 +166,7 @@ func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Recor
 	if m.exporter != nil {
 		observers = append(observers, m.exporter.Records)
 	}
-	return told{next, observers}
+	return scrubbed{told{next, observers}, m.scrubber.Text}
 }
 
 // measured puts what measures a port around it. Metrics are next to the store, so
@@ -216,12 +219,7 @@ func (m *monitoring) watch(blocksInForce, hashesInFlight func() int) error {
 	return m.metrics.Watch(metrics.Sources{
 		BlocksInForce:  blocksInForce,
 		HashesInFlight: hashesInFlight,
-		SentryDropped: func() (n uint64) {
-			for _, dropped := range m.sentry.Stats().Dropped {
-				n += dropped
-			}
-			return n
-		},
+		SentryDropped:  func() uint64 { return m.sentry.Stats().Total() },
 	})
 }
 
