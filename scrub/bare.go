@@ -99,7 +99,7 @@ func (t *scan) looksLikePair(p int, line bool) bool {
 	n := 0
 	for ; n < longest; n++ {
 		g := glyphAt(t.s, p)
-		if g.w == 0 || !inWord(g.c) {
+		if g.w == 0 || !inWord(g.c) && (n == 0 || g.c != '[' && g.c != ']') {
 			break
 		}
 		p += g.w

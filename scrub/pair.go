@@ -44,11 +44,11 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 		if next > b+glyphAt(s, b).w { // shell: 'a'b
 			b = next
 		}
-	case g.c == '[' || g.c == '{' || g.c == '(' || g.c == '&' && glyphAt(s, v+g.w).c == '{':
+	case g.c == '[' || g.c == '{' || g.c == '(' || glyphAt(s, t.literal(v)).c == '{':
 		if c == loose {
 			return v
 		}
-		b = t.bracketEnd(v)
+		b = t.bracketEnd(t.literal(v))
 		next = b
 	default:
 		how := bareWord
@@ -182,6 +182,22 @@ func (t *scan) afterQuote(p int, open glyph) int {
 	return p
 }
 
+// literal returns where the bracket of a Go literal such as main.T{...} is whose
+// type begins at p, or p.
+func (t *scan) literal(p int) int {
+	for q := p; q-p < maxName; {
+		g := glyphAt(t.s, q)
+		switch {
+		case g.c == '{' || g.c == '(' && q > p:
+			return q
+		case !inWord(g.c) && g.c != '*' && (g.c != '&' || q > p):
+			return p
+		}
+		q += g.w
+	}
+	return p
+}
+
 // bracketEnd returns where the bracket at p is closed, with what is attached.
 // Quoted brackets do not count.
 func (t *scan) bracketEnd(p int) int {
@@ -197,7 +213,12 @@ func (t *scan) bracketEnd(p int) int {
 			depth++
 		case ']', '}', ')':
 			if depth--; depth == 0 {
-				if h := glyphAt(t.s, p); h.w > 0 && inWord(h.c) && h.c != '.' && h.c != '-' {
+				h := glyphAt(t.s, p)
+				if more := t.literal(p); more > p || h.c == '{' {
+					p = more // []string{...}
+					continue
+				}
+				if h.w > 0 && inWord(h.c) && h.c != '.' && h.c != '-' {
 					return t.bareEnd(p, g.pct, bareWord)
 				}
 				return p

@@ -151,7 +151,7 @@ func (t *scan) name(i, end int) int {
 	switch {
 	case g.c == '>' && q == end && (t.before.c == '<' || t.before.c == ':'):
 		return t.element(q + g.w)
-	case t.before.c == '<' && q > p:
+	case q > p && t.inTag(i):
 		if at := strings.IndexByte(s[q:min(len(s), q+256)], '>'); at >= 0 && s[q+at-1] != '/' {
 			return t.element(q + at + 1)
 		}
@@ -167,6 +167,18 @@ func (t *scan) name(i, end int) int {
 		return t.following(q, end)
 	}
 	return end
+}
+
+// inTag reports whether the word at i begins an XML tag, after a prefix or not.
+func (t *scan) inTag(i int) bool {
+	if t.before.c != ':' {
+		return t.before.c == '<'
+	}
+	a := i - 1
+	for a > 0 && i-a < 32 && (wordByte[t.s[a-1]] || t.s[a-1] == ':') {
+		a--
+	}
+	return a > 0 && t.s[a-1] == '<'
 }
 
 // slashes reports whether "//" follows.
