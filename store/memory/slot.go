@@ -106,12 +106,11 @@ func (p *slot) add(now uint32, rs *rings) {
 		p.n++
 		return
 	}
-	r := rs.of(p)
 	k := int(p.stamps[ringHead]) + int(p.stamps[ringLen])
-	if k >= len(r) {
-		k -= len(r)
+	if n := ringCap(p.class()); k >= n { // asking the ring would be to wait for it
+		k -= n
 	}
-	r[k] = now
+	rs.of(p)[k] = now
 	if p.stamps[ringLen] == 0 {
 		p.stamps[ringOldest] = now
 	}

@@ -110,23 +110,23 @@ type visit struct {
 // hitAll locks every shard concerned, in order, so that the batch happens at
 // one instant; makes room for all; and only then counts.
 func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
-	var fewTurns [8]turn
-	var few [8]visit
-	turns, visits := fewTurns[:0], few[:]
-	if len(hits) > len(few) {
-		turns, visits = make([]turn, 0, len(hits)), make([]visit, len(hits))
+	var fewTurns [few]turn
+	var fewVisits [few]visit
+	turns, visits := fewTurns[:], fewVisits[:]
+	if len(hits) > few {
+		turns, visits = make([]turn, len(hits)), make([]visit, len(hits))
 	}
+	turns, visits = turns[:len(hits)], visits[:len(hits)]
 	for i := range hits {
-		shard, tag := w.place(&hits[i].Key)
-		turns = append(turns, newTurn(shard, i, tag))
+		turns[i].shard, turns[i].tag = w.place(&hits[i].Key)
 	}
-	sortTurns(turns)
-	visits = visits[:len(turns)]
-	for i, t := range turns {
-		v := &visits[i] // field by field: a copy would wait for the stores before it
-		v.tag, v.s, v.hit = t.tag, &w.shards[t.shard()], t.index()
+	setPlaces(turns)
+	for i := range turns {
+		t := &turns[i]
+		v := &visits[t.place] // field by field: a copy would wait for the stores before it
+		v.tag, v.s, v.hit = t.tag, &w.shards[t.shard], i
 		var err error
-		if v.limit, err = w.limits.of(hits[v.hit].Limit); err != nil {
+		if v.limit, err = w.limits.of(hits[i].Limit); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,9 @@ func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
 // sake of another.
 func makeRoom(ms int64, visits []visit) (err error) {
 	for i := range visits {
-		visits[i].pin(pinned)
+		if v := &visits[i]; v.slot >= 0 { // no slot has moved yet
+			v.s.slots[v.slot].ring |= pinned
+		}
 	}
 	for i, again := 0, 1; i < len(visits) && err == nil; i++ {
 		v := &visits[i]
@@ -225,13 +227,12 @@ func unlock(visits []visit) {
 func (w *Windows) Forget(_ context.Context, keys ...gatehouse.Key) error {
 	turns := make([]turn, len(keys))
 	for i := range keys {
-		shard, tag := w.place(&keys[i])
-		turns[i] = newTurn(shard, i, tag)
+		turns[i].shard, turns[i].tag = w.place(&keys[i])
 	}
-	sortTurns(turns)
+	setPlaces(turns)
 	visits := make([]visit, len(keys))
-	for i, t := range turns {
-		visits[i] = visit{tag: t.tag, s: &w.shards[t.shard()]}
+	for _, t := range turns {
+		visits[t.place] = visit{tag: t.tag, s: &w.shards[t.shard]}
 	}
 	lock(visits)
 	defer unlock(visits)
