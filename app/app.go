@@ -152,6 +152,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	serve(a.public, a.handler)
 	serve(a.admin, a.adminHandler())
+	group.Go(func() error { return a.cleanUpUntil(ctx) })
 	return group.Wait()
 }
 

@@ -28,12 +28,19 @@ type Config struct {
 	Passwords      PasswordsConfig
 	Tokens         TokensConfig
 	Counters       CountersConfig
+	CleanUp        CleanUpConfig
 	Monitoring     MonitoringConfig
 	Sentry         SentryConfig
 	Tracing        TracingConfig
 	Profiles       ProfilesConfig
 	Export         ExportConfig
 	GeoIP          GeoIPConfig
+}
+
+// CleanUpConfig says how often what is over is removed, and how long it is kept.
+type CleanUpConfig struct {
+	Every time.Duration
+	Keep  time.Duration
 }
 
 // MonitoringConfig switches everything that reports to others: Sentry, traces,
@@ -167,6 +174,7 @@ func Default() Config {
 			RefreshGrace: 10 * time.Second,
 		},
 		Counters:   CountersConfig{MaxBytes: 64 << 20},
+		CleanUp:    CleanUpConfig{Every: time.Hour, Keep: 7 * 24 * time.Hour},
 		Monitoring: MonitoringConfig{Enabled: true},
 		Sentry:     SentryConfig{Environment: "production"},
 		Tracing:    TracingConfig{SampleRate: "0.1"},

@@ -80,6 +80,8 @@ func settings() []setting {
 		duration("tokens.refresh_ttl", "How long a session lives after its last use.", time.Minute, 365*24*hour, func(c *Config) *time.Duration { return &c.Tokens.RefreshTTL }),
 		duration("tokens.refresh_grace", "How long after its use a refresh token that comes again gets the same successor.", time.Second, time.Minute, func(c *Config) *time.Duration { return &c.Tokens.RefreshGrace }),
 		size("counters.max_bytes", "Memory for counters.", 1<<20, 16<<30, func(c *Config) *int { return &c.Counters.MaxBytes }),
+		duration("clean_up.every", "How often sessions and blocks that are over are removed.", time.Minute, 24*hour, func(c *Config) *time.Duration { return &c.CleanUp.Every }),
+		duration("clean_up.keep", "How long they are kept after their end. Records of the security log stay.", 0, 10*365*24*hour, func(c *Config) *time.Duration { return &c.CleanUp.Keep }),
 		toggle("monitoring.enabled", "Off: no Sentry, traces, profiles, metrics and exports; detection and the security log go on.", func(c *Config) *bool { return &c.Monitoring.Enabled }),
 		secret(alias("SENTRY_DSN", link("sentry.dsn", "The Sentry project that errors, traces and security events go to. Empty: none.", []string{"http", "https"}, func(c *Config) *string { return &c.Sentry.DSN }))),
 		alias("SENTRY_ENVIRONMENT", word("sentry.environment", "The environment that Sentry shows.", false, func(c *Config) *string { return &c.Sentry.Environment })),
