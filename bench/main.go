@@ -36,6 +36,7 @@ var sections = []section{
 	{"bytes", bytesPerKey},
 	{"rules", fourRules},
 	{"rules-sliding", slidingRules},
+	{"admit", admitted},
 	{"stall", expiryStall},
 }
 
