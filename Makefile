@@ -28,8 +28,12 @@ unit: ## All tests with the race detector, the end-to-end tests included
 fuzz: ## A short fuzz of every parser of hostile input
 	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
 
-bench: ## Our counters beside others', in one run, with the ratios
+bench: ## Counters beside others', the log, the chain of middleware and Sentry, as ratios
 	cd bench && $(GO) run .
+	$(GO) test -run '^$$' -bench Append -benchtime 8192x ./store/sql
+	$(GO) test -run '^$$' -bench VerifyLog -benchtime 3x ./store/sql
+	$(GO) test -run '^$$' -bench Chain ./telemetry/sentrytel
+	$(GO) test -run '^$$' -bench LoginBesideSentry -benchtime 300x ./app
 
 geoip-refresh: ## Replace the country data by the newest release
 	./geoip/data/refresh.sh

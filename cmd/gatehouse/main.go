@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 )
 
 func main() {
@@ -34,6 +35,8 @@ type cli struct {
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
 	Config  configCmd  `cmd:"" help:"Print the settings in force, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands with the tab key."`
 }
 
 const description = `Gatehouse guards the place where people log in: a login server that recognises
@@ -62,6 +65,10 @@ func run(ctx context.Context, args []string, c console) int {
 	if err != nil {
 		fmt.Fprintln(c.err, "gatehouse:", err)
 		return exitFailed
+	}
+	kongcompletion.Register(parser)
+	if exited >= 0 { // the shell has asked for completions
+		return exited
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
