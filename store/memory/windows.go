@@ -104,6 +104,7 @@ type visit struct {
 	hit   int // its index
 	slot  int
 	found bool
+	short bool // of room, perhaps
 	limit limit
 }
 
@@ -149,7 +150,7 @@ func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
 			v.slot = v.s.find(v.tag)
 		}
 		if v.slot < 0 || v.s.cramped(v.slot, v.limit) || i > 0 && v.tag == visits[i-1].tag {
-			ready = false
+			v.short, ready = true, false
 		}
 		if len(v.s.gates.of) != 0 {
 			gated = true
@@ -185,6 +186,9 @@ func makeRoom(ms int64, visits []visit) (err error) {
 		v := &visits[i]
 		if again++; i == 0 || v.tag != visits[i-1].tag || v.s != visits[i-1].s {
 			again = 1 // how often the key has come up
+		}
+		if !v.short {
+			continue
 		}
 		if _, err = v.s.room(v.tag, v.limit, v.s.clock(ms), again); err == nil {
 			v.pin(pinned)
