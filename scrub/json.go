@@ -266,7 +266,7 @@ func (d *document) array(depth int, pair bool) bool {
 	for n := 0; ; n++ {
 		switch {
 		case secretNext:
-			if !d.replace() {
+			if secretNext = false; !d.replace() {
 				return false
 			}
 		case pair && n == 0 && d.i < len(d.s) && d.s[d.i] == '"':
@@ -275,6 +275,16 @@ func (d *document) array(depth int, pair bool) bool {
 				return false
 			}
 			secretNext = d.sc.Name(name)
+		case d.i < len(d.s) && d.s[d.i] == '"':
+			argument, ok := d.text()
+			if !ok {
+				return false
+			}
+			secretNext = d.sc.isOption(argument)
+			d.space()
+			if next := strings.TrimLeft(d.s[d.i:min(len(d.s), d.i+16)], ", \t\r\n"); strings.HasPrefix(next, `"--`) {
+				secretNext = false
+			}
 		default:
 			if !d.value(depth, true) {
 				return false

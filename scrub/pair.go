@@ -44,10 +44,7 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 		if next > b+glyphAt(s, b).w { // shell: 'a'b
 			b = next
 		}
-	case g.c == '[' || g.c == '{' || g.c == '(' || glyphAt(s, t.literal(v)).c == '{':
-		if c == loose {
-			return v
-		}
+	case g.pct <= sep.pct && at != inQuery && (g.c == '[' || g.c == '{' || g.c == '(' || glyphAt(s, t.literal(v)).c == '{'):
 		b = t.bracketEnd(t.literal(v))
 		next = b
 	default:
@@ -101,7 +98,7 @@ func (t *scan) short(a int, open glyph, c class, at where) bool {
 			return false
 		}
 		if g.c == open.c {
-			return !c.hides(t.s[a:p], at)
+			return g.esc <= open.esc && !c.hides(t.s[a:p], at)
 		}
 		p += g.w
 	}

@@ -37,7 +37,7 @@ func (t *scan) authority(p int, pct uint8) int {
 	case at >= 0 && (url || colon >= 0 && colon < at):
 		t.hide(p, at)
 		return at
-	case at >= 0 || colon < 0 || digits(strings.TrimRight(s[colon+glyphAt(s, colon).w:q], ".,;:!)]}"), 5):
+	case at >= 0 || colon < 0 || isPort(s[colon+glyphAt(s, colon).w:q]):
 		return p
 	}
 	// No port: a password with a delimiter in it, or one that was cut off.
@@ -45,11 +45,18 @@ func (t *scan) authority(p int, pct uint8) int {
 		t.hide(p, far)
 		return far
 	}
-	if q == len(s) && url && colon+1 < q {
+	if url {
 		t.hide(p, q)
 		return q
 	}
 	return p
+}
+
+// isPort reports whether p is what may follow the colon after a host, in a text
+// that goes on.
+func isPort(p string) bool {
+	p = strings.TrimRight(p, ".,;:!)]}")
+	return p == "" || digits(p, 5)
 }
 
 // findAt returns where the next "@" after p is, or -1. It remembers, so that all

@@ -145,22 +145,24 @@ func isPEMByte(c byte) bool {
 // format.
 func (t *scan) passwordHash(i int) int {
 	s := t.s
-	if i+4 > len(s) {
-		return i + 1
+	start := s[i:min(len(s), i+24)]
+	if s[i] != '$' {
+		start = decodeWord(start)
 	}
 	named := false
 	for _, p := range [...]string{"$argon2", "$2a$", "$2b$", "$2y$", "$scrypt$", "$pbkdf2", "$bcrypt", "$y$", "$6$", "$5$", "$1$", "$apr1$"} {
-		named = named || strings.HasPrefix(s[i:], p)
+		named = named || strings.HasPrefix(start, p)
 	}
+	b := i + glyphAt(s, i).w
 	if !named {
-		return i + 1
+		return b
 	}
-	b := i
-	for b < len(s) && (symbolOf[s[b]] != 0xff || strings.IndexByte("$+/.=,_-", s[b]) >= 0) {
-		b++
+	after := b
+	for g := glyphAt(s, b); g.w > 0 && (inWord(g.c) || strings.IndexByte("$+/=,", g.c) >= 0); g = glyphAt(s, b) {
+		b += g.w
 	}
 	if b-i < 16 && b < len(s) {
-		return i + 1
+		return after
 	}
 	t.hide(i, b)
 	return b
@@ -192,7 +194,7 @@ func (t *scan) scheme(w string, end int) int {
 		}
 		return end
 	}
-	b := t.bareEnd(v, max(space.pct, 0), bareWord)
+	b := t.bareEnd(v, space.pct, bareWord)
 	value := t.s[v:b]
 	switch {
 	case strings.HasPrefix(value, "realm=") || strings.HasPrefix(value, "error="):

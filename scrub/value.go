@@ -65,19 +65,17 @@ func (w *walk) text(x string) string {
 }
 
 // named scrubs what stands under a name.
-func (w *walk) named(name string, v any, depth int) any {
+func (w *walk) named(name string, v any, depth int) (clean any) {
+	defer func() {
+		if recover() != nil {
+			clean = Scrubbed
+		}
+	}()
 	c := w.sc.classify(name)
 	if c == public || c == queryOnly {
 		return w.value(v, depth)
 	}
-	x, ok := scalarText(v)
-	if !ok {
-		if c == loose {
-			return w.value(v, depth)
-		}
-		return Scrubbed
-	}
-	if c.hides(x, inValue) {
+	if x, ok := scalarText(v); !ok || c.hides(x, inValue) {
 		return Scrubbed
 	}
 	return w.value(v, depth)
@@ -86,15 +84,19 @@ func (w *walk) named(name string, v any, depth int) any {
 // scalarText returns what a plain value says.
 func scalarText(v any) (text string, ok bool) {
 	r := reflect.ValueOf(v)
-	switch r.Kind() {
-	case reflect.String:
+	for range 4 {
+		if r.Kind() != reflect.Pointer || r.IsNil() {
+			break
+		}
+		r = r.Elem()
+	}
+	switch k := r.Kind(); {
+	case k == reflect.String:
 		return r.String(), true
-	case reflect.Bool:
-		return "false", true // plain, whichever
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return fmt.Sprint(r.Int()), true
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return fmt.Sprint(r.Uint()), true
+	case k == reflect.Invalid, k == reflect.Pointer && r.IsNil(), k == reflect.Bool:
+		return "none", true // a plain word
+	case isNumber(k):
+		return fmt.Sprint(r), true
 	}
 	return "", false
 }
@@ -257,13 +259,16 @@ type entry struct {
 func (w *walk) structure(r reflect.Value, depth int) any {
 	t := r.Type()
 	var entries []entry
-	for i := range min(t.NumField(), w.sc.o.MaxItems) {
+	for i := range t.NumField() {
 		f := t.Field(i)
 		if !f.IsExported() {
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		entries = append(entries, entry{f.Name, tag, r.Field(i)})
+	}
+	if len(entries) > w.sc.o.MaxItems {
+		return map[string]any{Scrubbed: Scrubbed}
 	}
 	return w.entries(entries, depth)
 }
@@ -366,12 +371,17 @@ func (w *walk) list(r reflect.Value, depth int) any {
 // is a list.
 func (w *walk) arguments(args []string) []string {
 	for i, a := range args {
-		if i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.HasPrefix(a, "--") && w.sc.classify(args[i-1]) >= prose &&
-			!strings.ContainsAny(args[i-1], "= ") {
+		if i > 0 && w.sc.isOption(args[i-1]) && !strings.HasPrefix(a, "--") {
 			args[i] = Scrubbed
 		}
 	}
 	return args
+}
+
+// isOption reports whether an argument of a command is an option whose value, the
+// next argument, is secret.
+func (s *Scrubber) isOption(arg string) bool {
+	return strings.HasPrefix(arg, "-") && !strings.ContainsAny(arg, "= ") && s.classify(arg) >= prose
 }
 
 // pairOf scrubs an element of a list, which may itself be a list of a name and a

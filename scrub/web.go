@@ -97,7 +97,7 @@ func (s *Scrubber) Query(query string) string {
 		for i, p := range parts {
 			parts[i] = s.parameter(p)
 		}
-		return mark + strings.Join(parts, "&")
+		return s.Text(mark + strings.Join(parts, "&"))
 	})
 }
 
@@ -106,7 +106,7 @@ func (s *Scrubber) Form(form string) string { return s.Query(form) }
 
 func (s *Scrubber) parameter(pair string) string {
 	name, value, ok := strings.Cut(pair, "=")
-	if n, fine := unescape(name); !fine || s.Text(n) != n {
+	if s.text(name) != name {
 		if !ok {
 			return Scrubbed
 		}
@@ -115,14 +115,11 @@ func (s *Scrubber) parameter(pair string) string {
 	switch {
 	case !ok || value == "" || value == Scrubbed:
 		return pair
-	case s.classify(name).hides(value, inQuery):
+	case s.classify(name[strings.LastIndexAny(strings.TrimSpace(name), "?#;/ ")+1:]).hides(value, inQuery):
 		return name + "=" + Scrubbed
 	}
-	plain, fine := unescape(value)
-	if !fine {
-		return name + "=" + Scrubbed
-	}
-	clean := s.Text(plain)
+	plain := unescapeOnce(strings.ReplaceAll(value, "+", " "))
+	clean := s.text(plain)
 	if clean == plain {
 		return pair
 	}
@@ -132,26 +129,30 @@ func (s *Scrubber) parameter(pair string) string {
 // unescape takes all layers of percent-encoding off. It fails if there are too
 // many. What is malformed stays.
 func unescape(v string) (plain string, ok bool) {
-	v = strings.ReplaceAll(v, "+", " ")
 	for range maxLayers {
-		if strings.IndexByte(v, '%') < 0 {
+		plain = unescapeOnce(v)
+		if plain == v {
 			return v, true
 		}
-		b := make([]byte, 0, len(v))
-		for i := 0; i < len(v); i++ {
-			if d, ok := hexAt(v, i+1, 2); ok && v[i] == '%' {
-				b = append(b, byte(d))
-				i += 2
-			} else {
-				b = append(b, v[i])
-			}
-		}
-		if string(b) == v {
-			return v, true
-		}
-		v = string(b)
+		v = plain
 	}
 	return "", false
+}
+
+func unescapeOnce(v string) string {
+	if strings.IndexByte(v, '%') < 0 {
+		return v
+	}
+	b := make([]byte, 0, len(v))
+	for i := 0; i < len(v); i++ {
+		if d, ok := hexAt(v, i+1, 2); ok && v[i] == '%' {
+			b = append(b, byte(d))
+			i += 2
+		} else {
+			b = append(b, v[i])
+		}
+	}
+	return string(b)
 }
 
 // Values returns a copy of a parsed query or form. It returns nil for nil.
@@ -179,11 +180,24 @@ func (s *Scrubber) Values(v url.Values) url.Values {
 // text scrubs what may have further layers of percent-encoding on it.
 func (s *Scrubber) text(x string) string {
 	clean := s.Text(x)
-	if strings.IndexByte(clean, '%') < 0 {
+	if !strings.ContainsAny(clean, "%+") {
 		return clean
 	}
-	if plain, ok := unescape(clean); !ok || s.Text(plain) != plain {
+	if plain, ok := unescape(clean); !ok || s.spaced(plain) != plain {
 		return Scrubbed
+	}
+	return clean
+}
+
+// spaced scrubs a text in which "+" may stand for a space.
+func (s *Scrubber) spaced(x string) string {
+	clean := s.Text(x)
+	if strings.IndexByte(clean, '+') < 0 {
+		return clean
+	}
+	with := strings.ReplaceAll(clean, "+", " ")
+	if c := s.Text(with); c != with {
+		return c
 	}
 	return clean
 }
@@ -197,7 +211,7 @@ func (s *Scrubber) URL(u string) string {
 		if hasFragment {
 			clean += "#" + s.reference(fragment)
 		}
-		return clean
+		return s.Text(clean)
 	})
 }
 

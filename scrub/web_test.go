@@ -20,7 +20,7 @@ func TestWeb(t *testing.T) {
 		{s.Query, "pass%77ord=hunter2&pass%2577ord=hunter2&a+token=hunter2", "pass%77ord=[scrubbed]&pass%2577ord=[scrubbed]&a+token=[scrubbed]"},
 		{s.Query, "user%5Bpassword%5D=a=b=c", "user%5Bpassword%5D=[scrubbed]"},
 		{s.Query, "to=%2Fcb%3Fcode%3Dhunter%26x%3D1", "to=%2Fcb%3Fcode%3D[scrubbed]%26x%3D1"},
-		{s.Query, "to=%252Fcb%253Fcode%253Dhunter", "to=%2Fcb%3Fcode%3D[scrubbed]"},
+		{s.Query, "to=%252Fcb%253Fcode%253Dhunter", "to=%252Fcb%253Fcode%253D[scrubbed]"},
 		{s.Query, "a=Bearer+hunter2", "a=Bearer+[scrubbed]"},
 		{s.Query, "a=%7B%22password%22%3A%22hunter2%22%7D", "a=%7B%22password%22%3A%22[scrubbed]%22%7D"},
 		{s.Query, "a=%2525252525252541", "a=[scrubbed]"},
