@@ -13,8 +13,10 @@ import (
 //
 // A routing trie (gaissmai/bart, copied on write) was measured first. With
 // 100,000 single addresses it took 156 ns for a look-up in vain, 1.2 us to find
-// the widest of the blocks around an address and 30 us to place one; this takes
+// the widest of the blocks around an address and 30 us to place one; a table took
 // 71 ns, 128 ns and 0.7 us. The price is a probe for each prefix length in use.
+// Tags apart from blocks then made a look-up in vain a tenth faster and placing
+// a quarter slower.
 type blockTable struct {
 	seed   maphash.Seed // nobody can choose addresses that collide
 	shards [blockShards]atomic.Pointer[blockShard]
