@@ -3,7 +3,7 @@
 # it is missing.
 
 GO ?= go
-FUZZTIME ?= 5s
+FUZZTIME ?= 20000x
 export CGO_ENABLED ?= 0
 
 .PHONY: help build test lint unit fuzz e2e bench tools geoip-refresh demo
