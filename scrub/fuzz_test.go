@@ -68,6 +68,11 @@ func FuzzCanary(f *testing.F) {
 	f.Add("{A:b ", " C:d}", uint8(2), uint8(2))
 	f.Add("curl -u x:y 'a' \"", "\" //u:p@h/", uint8(3), uint8(3))
 	f.Add("[scrubbed]", "=\\\"", uint8(4), uint8(4))
+	for i, place := range places {
+		place = strings.ReplaceAll(strings.ReplaceAll(place, "%s", "x y"), "%%", "%")
+		f.Add(place, place, uint8(i), uint8(i/2))
+		f.Add(place[:len(place)/2], place[len(place)/2:], uint8(i+1), uint8(i/3))
+	}
 	s := fuzzScrubber()
 	const canary = "CnRy7f3A9c1E5b"
 	names := []string{"password", "api_key", "X-Auth-Token", "clientSecret", "Cookie", "Authorization", "pass%77ord", "otp"}

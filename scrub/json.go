@@ -134,6 +134,7 @@ func (d *document) raw() (raw string, ok bool) {
 			return "", false
 		}
 	}
+	d.i = len(d.s)
 	return "", false
 }
 

@@ -40,6 +40,9 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 			return a
 		}
 		b = t.quoteEnd(a, g)
+		if sep, ok := t.alsoName(a, a, b, b+glyphAt(s, b).w); ok {
+			return sep
+		}
 		next = t.afterQuote(b, g)
 		if next > b+glyphAt(s, b).w { // shell: 'a'b
 			b = next
@@ -69,6 +72,12 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 			b = t.bareEnd(v, sep.pct, how)
 		}
 		b = t.withScheme(v, b, g.pct)
+		if strings.HasPrefix(s[v:b], "--") && t.sc.isOption(s[v:b]) {
+			return v
+		}
+		if sep, ok := t.alsoName(v, v+strings.LastIndexByte(s[v:b], ' ')+1, b, b); ok {
+			return sep
+		}
 		next = b
 	}
 	if !c.hides(s[a:b], at) {
@@ -76,6 +85,28 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 	}
 	t.hide(a, b)
 	return next
+}
+
+// alsoName handles a value s[v:b] whose last word, from a, is itself the name of a
+// secret with a separator in it or at p, as in "password: token: x". There is no
+// telling which it is, so it is hidden, and so will be what follows.
+func (t *scan) alsoName(v, a, b, p int) (sep int, ok bool) {
+	for sep = b; sep > a && (t.s[sep-1] == ':' || t.s[sep-1] == '='); {
+		sep--
+	}
+	end := sep
+	if sep == b {
+		sep = t.skipSpace(p)
+		if g := glyphAt(t.s, sep); g.c != ':' && g.c != '=' {
+			return 0, false
+		}
+	}
+	if end == a || end-a > maxName || !t.sc.Name(t.s[a:end]) {
+		return 0, false
+	}
+	t.hide(v, end)
+	t.owed = [3]int{a, end, sep}
+	return sep, true
 }
 
 // isFile reports whether a word is the name of a source file, after which a
@@ -128,6 +159,9 @@ func (t *scan) withScheme(v, b int, pct uint8) int {
 // quoted hides the quoted text at v and returns where to go on.
 func (t *scan) quoted(v int, open glyph) int {
 	b := t.quoteEnd(v+open.w, open)
+	if sep, ok := t.alsoName(v+open.w, v+open.w, b, b+glyphAt(t.s, b).w); ok {
+		return sep
+	}
 	t.hide(v+open.w, b)
 	return t.afterQuote(b, open)
 }

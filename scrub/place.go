@@ -45,7 +45,7 @@ func (t *scan) authority(p int, pct uint8) int {
 		t.hide(p, far)
 		return far
 	}
-	if url {
+	if url && s[q-1] != ':' && s[q-1] != '=' {
 		t.hide(p, q)
 		return q
 	}

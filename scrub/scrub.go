@@ -83,8 +83,14 @@ func (s *Scrubber) pass(text string) string {
 const maxPasses = 6
 
 // settle applies f until nothing changes, within the size limit, so that the
-// result is a fixed point. What does not settle is replaced.
-func (s *Scrubber) settle(text string, f func(string) string) string {
+// result is a fixed point. What does not settle is replaced, and so would be what
+// f panics on: a mistake in here must not end a login.
+func (s *Scrubber) settle(text string, f func(string) string) (clean string) {
+	defer func() {
+		if recover() != nil {
+			clean = Scrubbed
+		}
+	}()
 	for range maxPasses {
 		next := f(s.cut(text))
 		if next == text {

@@ -18,7 +18,9 @@ type scan struct {
 	curl     bool  // a command line that takes "-u user:password"
 	due      int   // up to where a "value" belongs to a secret name seen before
 
-	nextAt, nextSpace int // see reaches
+	owed [3]int // begin and end of a hidden name, and its separator, see alsoName
+
+	nextAt, nextSpace int // see findAt
 }
 
 func (t *scan) run() string {
@@ -31,6 +33,11 @@ func (t *scan) run() string {
 			continue
 		}
 		next := i + g.w
+		if i > 0 && i == t.owed[2] {
+			i = t.pair(t.owed[0], t.owed[1], i, secret, false)
+			t.before = g
+			continue
+		}
 		switch g.c {
 		case '{', '[':
 			t.braces++
@@ -199,8 +206,7 @@ func (t *scan) following(v, end int) int {
 	}
 	b := t.bareEnd(v, g.pct, bareWord)
 	if w := t.s[v:b]; len(w) <= 4096 && opaque(strings.TrimRight(w, ".,;:"), 12) {
-		t.hide(v, b)
-		return b
+		return t.hideWord(v, b)
 	}
 	return end
 }
@@ -219,6 +225,14 @@ func (t *scan) flag(v int) int {
 		return v
 	}
 	b := t.bareEnd(v, g.pct, bareWord)
+	return t.hideWord(v, b)
+}
+
+// hideWord hides s[v:b] and returns where to go on.
+func (t *scan) hideWord(v, b int) int {
+	if sep, ok := t.alsoName(v, v, b, b); ok {
+		return sep
+	}
 	t.hide(v, b)
 	return b
 }
@@ -246,6 +260,9 @@ func (t *scan) userFlag(i, end int) int {
 		return b
 	}
 	b := t.bareEnd(v, g.pct, bareWord)
+	if sep, ok := t.alsoName(v, v, b, b); ok {
+		return sep
+	}
 	t.hideAfterColon(v, b)
 	return max(b, end)
 }

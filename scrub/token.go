@@ -213,8 +213,7 @@ func (t *scan) scheme(w string, end int) int {
 		}
 		b = t.bareEnd(v, space.pct, bareLine)
 	}
-	t.hide(v, b)
-	return b
+	return t.hideWord(v, b)
 }
 
 func isScheme(w string) bool {

@@ -1,6 +1,7 @@
 package scrub
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -159,36 +160,54 @@ func (w *walk) bytes(v []byte) any {
 	return string(w.fit(len(v), func() []byte { return w.sc.Body("", v) }, Scrubbed))
 }
 
+// header scrubs a header if there is room.
 func (w *walk) header(h http.Header) any {
-	size := 0
-	for name, values := range h {
-		size += len(name)
-		for _, v := range values {
-			size += len(v)
-		}
-	}
-	if size > w.room || size > w.work {
+	if !w.looksAt(h) {
 		return Scrubbed
 	}
-	w.room -= size
-	w.work -= size
-	return w.sc.Header(h)
+	if h = w.sc.Header(h); !w.keeps(h) {
+		return Scrubbed
+	}
+	return h
 }
 
 func (w *walk) values(v url.Values) any {
+	if !w.looksAt(v) {
+		return Scrubbed
+	}
+	if v = w.sc.Values(v); !w.keeps(v) {
+		return Scrubbed
+	}
+	return v
+}
+
+func (w *walk) looksAt(m map[string][]string) bool {
+	size := sizeOf(m)
+	if size > w.work || size > w.room {
+		return false
+	}
+	w.work -= size
+	return true
+}
+
+func (w *walk) keeps(m map[string][]string) bool {
+	size := sizeOf(m)
+	if size > w.room {
+		return false
+	}
+	w.room -= size
+	return true
+}
+
+func sizeOf(m map[string][]string) int {
 	size := 0
-	for name, values := range v {
+	for name, values := range m {
 		size += len(name)
 		for _, v := range values {
 			size += len(v)
 		}
 	}
-	if size > w.room || size > w.work {
-		return Scrubbed
-	}
-	w.room -= size
-	w.work -= size
-	return w.sc.Values(v)
+	return size
 }
 
 // request keeps of a request what can be read without disturbing it.
@@ -253,6 +272,7 @@ func says(v any) (text string, ok bool) {
 // entry is a key and its value.
 type entry struct {
 	name, tag string
+	clean     string // name, scrubbed
 	value     reflect.Value
 }
 
@@ -265,7 +285,7 @@ func (w *walk) structure(r reflect.Value, depth int) any {
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		entries = append(entries, entry{f.Name, tag, r.Field(i)})
+		entries = append(entries, entry{f.Name, tag, "", r.Field(i)})
 	}
 	if len(entries) > w.sc.o.MaxItems {
 		return map[string]any{Scrubbed: Scrubbed}
@@ -279,7 +299,7 @@ func (w *walk) mapping(r reflect.Value, depth int) any {
 	}
 	entries := make([]entry, 0, r.Len())
 	for it := r.MapRange(); it.Next(); {
-		entries = append(entries, entry{keyText(it.Key()), "", it.Value()})
+		entries = append(entries, entry{keyText(it.Key()), "", "", it.Value()})
 	}
 	m := w.entries(entries, depth)
 	if r.Type() != reflect.TypeFor[map[string]string]() {
@@ -315,7 +335,16 @@ func keyText(k reflect.Value) string {
 // that the same is kept each time when there is no room for all. Where one tells
 // that it is the name of a secret, another that is its value is taken out.
 func (w *walk) entries(entries []entry, depth int) map[string]any {
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	for i, e := range entries {
+		entries[i].clean = Scrubbed
+		if len(e.name) <= min(w.work, w.room) {
+			w.work -= len(e.name)
+			entries[i].clean = w.sc.Text(e.name)
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.clean, b.clean), strings.Compare(a.name, b.name))
+	})
 	named := false
 	for _, e := range entries {
 		if (isNameWord(e.name) || isNameWord(e.tag)) && e.value.CanInterface() {
@@ -325,12 +354,20 @@ func (w *walk) entries(entries []entry, depth int) map[string]any {
 	}
 	m := make(map[string]any, len(entries))
 	for _, e := range entries {
-		name := w.text(e.name)
+		name := e.clean
+		switch {
+		case len(name) > w.room:
+			name = Scrubbed
+		case name != Scrubbed:
+			w.room -= len(name)
+		}
 		switch {
 		case named && (isValueWord(e.name) || isValueWord(e.tag)):
 			m[name] = Scrubbed
 		case w.sc.Name(e.tag):
 			m[name] = w.named(e.tag, e.value.Interface(), depth+1)
+		case name != e.name && w.sc.Name(name):
+			m[name] = Scrubbed
 		default:
 			m[name] = w.named(e.name, e.value.Interface(), depth+1)
 		}

@@ -14,11 +14,13 @@ func (s *Scrubber) Header(h http.Header) http.Header {
 	}
 	c := make(http.Header, len(h))
 	for name, values := range h {
+		key := s.Text(name)
 		clean := make([]string, len(values))
 		for i, v := range values {
-			clean[i] = s.header(name, v)
+			if clean[i] = s.header(name, v); key != name {
+				clean[i] = s.header(key, clean[i])
+			}
 		}
-		key := s.Text(name)
 		c[key] = append(c[key], clean...)
 	}
 	return c
@@ -162,7 +164,8 @@ func (s *Scrubber) Values(v url.Values) url.Values {
 	}
 	c := make(url.Values, len(v))
 	for name, values := range v {
-		hide := s.classify(name)
+		key := s.text(name)
+		hide := max(s.classify(name), s.classify(key))
 		clean := make([]string, len(values))
 		for i, x := range values {
 			if hide.hides(x, inQuery) {
@@ -171,7 +174,6 @@ func (s *Scrubber) Values(v url.Values) url.Values {
 			}
 			clean[i] = s.text(x)
 		}
-		key := s.text(name)
 		c[key] = append(c[key], clean...)
 	}
 	return c
