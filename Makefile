@@ -26,7 +26,7 @@ unit: ## All tests with the race detector, the end-to-end tests included
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 fuzz: ## A short fuzz of every parser of hostile input
-	FUZZTIME=$(FUZZTIME) ./scripts/fuzz
+	FUZZTIME=$(FUZZTIME) PACKAGES="$(PACKAGES)" ./scripts/fuzz
 
 bench: ## Counters beside others', the log, the chain of middleware and Sentry, as ratios
 	cd bench && $(GO) run .
