@@ -4,11 +4,13 @@
 // found, the last one included.
 //
 // Whoever can both write to the log and read the signing key can make a new
-// chain. Keep a signed head elsewhere, as backups or another system's log do, to
+// chain, and whoever can write to the log can put an older copy in its place.
+// Keep a head elsewhere, as backups or another system's log do, to
 // find that as well: see Verifier.Expect.
 package chain
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -23,8 +25,8 @@ type Hash [sha256.Size]byte
 
 // Next returns the hash of the record at place seq of a node's chain, the first
 // being at 1, which follows on prev. The fields are those that the record is
-// stored as: nil, string, int64 or []byte. It panics on others, which is a
-// programming error.
+// stored as: nil, string, int64 or []byte. Others, which only somebody else can
+// have put into a database, are taken by their type and text.
 func Next(prev Hash, node string, seq int64, fields []any) Hash {
 	b := make([]byte, 0, 1024)
 	b = append(b, "gatehouse-log-1"...)
@@ -49,7 +51,8 @@ func appendField(b []byte, v any) []byte {
 	case []byte:
 		return append(binary.BigEndian.AppendUint32(append(b, 'b'), uint32(len(v))), v...)
 	}
-	panic(fmt.Sprintf("chain: a field of type %T", v))
+	text := fmt.Sprintf("%T %v", v, v)
+	return append(binary.BigEndian.AppendUint32(append(b, 'x'), uint32(len(text))), text...)
 }
 
 // Head is how far a node's chain has come.
@@ -57,11 +60,16 @@ type Head struct {
 	Node      string
 	Seq       int64 // of the last record; 0 before the first
 	Hash      Hash
+	Begins    bool   // the log begins behind it: what was before was removed for its age
 	Signature []byte // Ed25519; see Signed
 }
 
 func (h Head) message() []byte {
-	b := append([]byte("gatehouse-log-head-1"), h.Hash[:]...)
+	what := "gatehouse-log-head-1"
+	if h.Begins { // or any end that was signed once would do for a beginning
+		what = "gatehouse-log-beginning-1"
+	}
+	b := append([]byte(what), h.Hash[:]...)
 	return appendField(appendField(b, h.Node), h.Seq)
 }
 
@@ -74,6 +82,11 @@ func (h Head) Signed(key ed25519.PrivateKey) Head {
 // SignedBy reports whether the signature is that of the key.
 func (h Head) SignedBy(key ed25519.PublicKey) bool {
 	return len(h.Signature) == ed25519.SignatureSize && ed25519.Verify(key, h.message(), h.Signature)
+}
+
+// Equal reports whether two heads are the same, with their signatures.
+func (h Head) Equal(o Head) bool {
+	return h.Node == o.Node && h.Seq == o.Seq && h.Hash == o.Hash && h.Begins == o.Begins && bytes.Equal(h.Signature, o.Signature)
 }
 
 // String writes a head on one line, to be kept elsewhere: node, place and hash.

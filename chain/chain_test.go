@@ -59,9 +59,12 @@ func TestTamperingIsFound(t *testing.T) {
 		at := rapid.IntRange(0, len(entries)-1).Draw(t, "at")
 		want := chain.Altered
 		var where int64
-		switch rapid.SampledFrom([]string{"alter", "delete", "swap", "insert", "append", "relabel", "rewrite"}).Draw(t, "how") {
+		switch rapid.SampledFrom([]string{"alter", "retype", "delete", "swap", "insert", "append", "another node", "relabel", "rewrite"}).Draw(t, "how") {
 		case "alter":
 			entries[at].Fields = []any{"forged", int64(at), nil, []byte{byte(at)}}
+			where = int64(at + 1)
+		case "retype": // SQLite keeps a real number in any column
+			entries[at].Fields = []any{entries[at].Fields[0], float64(at) + 0.5, nil, entries[at].Fields[3]}
 			where = int64(at + 1)
 		case "relabel":
 			entries[at].Fields = []any{entries[at].Fields[0], entries[at].Fields[1], "", entries[at].Fields[3]} // NULL is not ""
@@ -82,6 +85,10 @@ func TestTamperingIsFound(t *testing.T) {
 			where = last.Seq + 1
 			entries = append(entries, chain.Entry{ID: "forged", Node: "a", Seq: where, Fields: fields, Hash: chain.Next(last.Hash, "a", where, fields)})
 			want = chain.Inserted
+		case "another node":
+			fields := []any{"forged"}
+			entries = slices.Insert(entries, at, chain.Entry{ID: "forged", Node: "b", Seq: 1, Fields: fields, Hash: chain.Next(chain.Hash{}, "b", 1, fields)})
+			want, where = chain.Inserted, 1
 		case "rewrite": // one record, and every hash after it
 			entries[at].Fields = []any{"forged"}
 			var prev chain.Hash
@@ -100,7 +107,7 @@ func TestTamperingIsFound(t *testing.T) {
 
 func TestRemovedBeginningMustBeSigned(t *testing.T) {
 	entries, head := written(10)
-	begun := chain.Head{Node: "a", Seq: entries[3].Seq, Hash: entries[3].Hash}
+	begun := chain.Head{Node: "a", Seq: entries[3].Seq, Hash: entries[3].Hash, Begins: true}
 	if f := verify(t, entries[4:], head, begun.Signed(private)); f != nil {
 		t.Errorf("a log that was cut with a signature: %v", f)
 	}
@@ -109,6 +116,9 @@ func TestRemovedBeginningMustBeSigned(t *testing.T) {
 	}
 	if _, err := chain.NewVerifier(public, []chain.Head{head}, []chain.Head{begun}); err == nil {
 		t.Error("an unsigned beginning was believed")
+	}
+	if _, err := chain.NewVerifier(public, []chain.Head{head}, []chain.Head{head}); err == nil {
+		t.Error("the signed end of the log passed for its beginning")
 	}
 	head.Seq--
 	if _, err := chain.NewVerifier(public, []chain.Head{head}, nil); err == nil {
@@ -180,6 +190,45 @@ func ExampleVerifier() {
 	forged := []any{"nobody", int64(1767225600)}
 	fmt.Println(v.Add(chain.Entry{ID: "7", Node: "a", Seq: 1, Hash: head.Hash, Fields: forged}))
 	// Output: record 7, at place 1 of node "a": altered: it is not what was written at this place
+}
+
+// Whatever is told apart in a record is told apart by its hash.
+func TestNextTellsApart(t *testing.T) {
+	seen := make(map[chain.Hash]string)
+	for name, h := range map[string]chain.Hash{
+		"a record":         chain.Next(chain.Hash{}, "a", 1, []any{"xs", "y"}),
+		"another before":   chain.Next(chain.Hash{1}, "a", 1, []any{"xs", "y"}),
+		"another node":     chain.Next(chain.Hash{}, "b", 1, []any{"xs", "y"}),
+		"another place":    chain.Next(chain.Hash{}, "a", 2, []any{"xs", "y"}),
+		"another boundary": chain.Next(chain.Hash{}, "a", 1, []any{"x", "sy"}),
+		"one field":        chain.Next(chain.Hash{}, "a", 1, []any{"xssy"}),
+		"bytes":            chain.Next(chain.Hash{}, "a", 1, []any{[]byte("xs"), []byte("y")}),
+		"text":             chain.Next(chain.Hash{}, "a", 1, []any{"x", "sy", nil}),
+		"text with NULL":   chain.Next(chain.Hash{}, "a", 1, []any{"x", "syn"}),
+	} {
+		if other, ok := seen[h]; ok {
+			t.Errorf("%s has the hash of %s", name, other)
+		}
+		seen[h] = name
+	}
+}
+
+// Nothing of a head can be changed after it was signed.
+func TestSignatureCoversTheHead(t *testing.T) {
+	_, head := written(3)
+	for name, change := range map[string]func(*chain.Head){
+		"node":  func(h *chain.Head) { h.Node = "b" },
+		"place": func(h *chain.Head) { h.Seq++ },
+		"hash":  func(h *chain.Head) { h.Hash[0]++ },
+	} {
+		h := head
+		if change(&h); h.SignedBy(public) {
+			t.Errorf("another %s passes as signed", name)
+		}
+	}
+	if !head.SignedBy(public) {
+		t.Error("the head itself does not")
+	}
 }
 
 func BenchmarkNext(b *testing.B) {

@@ -51,18 +51,23 @@ type Verifier struct {
 
 // NewVerifier returns a Verifier for a log whose chains end at heads. Chains
 // begin at the start, or where a signed head of begun says that earlier records
-// were removed for good reason. Every head must be signed by key.
+// were removed for good reason. Every head must be signed by key, those of begun
+// as such (Head.Begins).
 func NewVerifier(key ed25519.PublicKey, heads, begun []Head) (*Verifier, error) {
 	v := &Verifier{heads: make(map[string]Head), at: make(map[string]Head), expect: make(map[string][]Head)}
-	for to, list := range map[*map[string]Head][]Head{&v.heads: heads, &v.at: begun} {
+	take := func(into map[string]Head, list []Head, begins bool) error {
 		for _, h := range list {
-			if !h.SignedBy(key) {
-				return nil, &Fault{What: Unsigned, Node: h.Node, Seq: h.Seq, Why: "the signature of a head of the log is not that of its key"}
+			if h.Begins = begins; !h.SignedBy(key) {
+				return &Fault{What: Unsigned, Node: h.Node, Seq: h.Seq, Why: "the signature of a head of the log is not that of its key"}
 			}
-			(*to)[h.Node] = h
+			into[h.Node] = h
 		}
+		return nil
 	}
-	return v, nil
+	if err := take(v.heads, heads, false); err != nil {
+		return nil, err
+	}
+	return v, take(v.at, begun, true)
 }
 
 // Expect demands that the log passes through a head that was kept elsewhere.
@@ -74,14 +79,17 @@ func (v *Verifier) Add(e Entry) *Fault {
 	fault := func(what, why string) *Fault {
 		return &Fault{What: what, Node: e.Node, Seq: e.Seq, ID: e.ID, Why: why}
 	}
+	end, known := v.heads[e.Node]
 	switch {
+	case !known:
+		return fault(Inserted, "the end of its node's log was never signed")
 	case e.Seq <= last.Seq:
 		return fault(Inserted, "its place belongs to another record")
 	case e.Seq > last.Seq+1:
 		f := fault(Removed, fmt.Sprintf("%d missing before record %s", e.Seq-last.Seq-1, e.ID))
 		f.Seq, f.ID = last.Seq+1, ""
 		return f
-	case e.Seq > v.heads[e.Node].Seq:
+	case e.Seq > end.Seq:
 		return fault(Inserted, "it stands behind the signed end of the log")
 	case Next(last.Hash, e.Node, e.Seq, e.Fields) != e.Hash:
 		return fault(Altered, "it is not what was written at this place")
@@ -91,7 +99,7 @@ func (v *Verifier) Add(e Entry) *Fault {
 			return fault(Altered, "the log up to here is not the one whose head was kept")
 		}
 	}
-	if end := v.heads[e.Node]; e.Seq == end.Seq && e.Hash != end.Hash {
+	if e.Seq == end.Seq && e.Hash != end.Hash {
 		return fault(Altered, "the log up to here is not the one that was signed")
 	}
 	v.at[e.Node] = Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	stdsql "database/sql"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/chain"
@@ -19,20 +20,39 @@ type link struct {
 	// For the transaction under way.
 	head          chain.Head
 	loaded, moved bool
+	forged        bool // the head is not one that the key has signed
+
+	last chain.Head // the head that was signed or verified last
 }
 
 // begin forgets what an earlier transaction may not have kept. Another process
 // may have written since.
-func (l *link) begin() { l.head, l.loaded, l.moved = chain.Head{}, false, false }
+func (l *link) begin() { l.head, l.loaded, l.moved, l.forged = chain.Head{}, false, false, false }
+
+// load finds where the chain ends. A head that somebody else has put there is
+// continued, since people are to log in, but never signed: verification is to go
+// on to find it.
+func (l *link) load(ctx context.Context, h *handle) error {
+	head, err := headOf(ctx, h, l.node)
+	if err != nil {
+		return err
+	}
+	l.head, l.loaded = head, true
+	if l.key == nil || head.Equal(l.last) {
+		return nil
+	}
+	if l.forged = !head.SignedBy(l.key.Public().(ed25519.PublicKey)); !l.forged {
+		l.last = head
+	}
+	return nil
+}
 
 // add writes rows of the security log, each with its hash.
 func (l *link) add(ctx context.Context, h *handle, rows []row) error {
 	if !l.loaded {
-		head, err := headOf(ctx, h, l.node)
-		if err != nil {
+		if err := l.load(ctx, h); err != nil {
 			return err
 		}
-		l.head, l.loaded = head, true
 	}
 	for i := range rows {
 		seq := l.head.Seq + 1
@@ -53,7 +73,11 @@ func (l *link) seal(ctx context.Context, h *handle) error {
 	if !l.moved {
 		return nil
 	}
-	return putHead(ctx, h, atEnd, l.head, l.key)
+	if l.key != nil && !l.forged {
+		l.head = l.head.Signed(l.key)
+		l.last = l.head
+	}
+	return putHead(ctx, h, atEnd, l.head)
 }
 
 // Heads stand for where a chain begins, when earlier records were removed for
@@ -71,10 +95,7 @@ func headOf(ctx context.Context, h *handle, node string) (chain.Head, error) {
 	return heads[0], nil
 }
 
-func putHead(ctx context.Context, h *handle, stands string, head chain.Head, key ed25519.PrivateKey) error {
-	if key != nil {
-		head = head.Signed(key)
-	}
+func putHead(ctx context.Context, h *handle, stands string, head chain.Head) error {
 	_, err := h.exec(ctx, `INSERT INTO log_heads (node, stands, seq, hash, signature) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (node, stands) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, signature = excluded.signature`,
 		head.Node, stands, head.Seq, head.Hash[:], head.Signature)
@@ -84,8 +105,16 @@ func putHead(ctx context.Context, h *handle, stands string, head chain.Head, key
 func scanHead(read scan) (h chain.Head, err error) {
 	var hash []byte
 	err = read(&h.Node, &h.Seq, &hash, &h.Signature)
-	copy(h.Hash[:], hash)
+	h.Hash = readHash(hash)
 	return h, err
+}
+
+// readHash reads a hash as it was written; what is no hash becomes none.
+func readHash(b []byte) (h chain.Hash) {
+	if len(b) == len(h) {
+		copy(h[:], b)
+	}
+	return h
 }
 
 // openChain gives a new log its signed, empty head: a log without one has lost
@@ -95,7 +124,10 @@ func (s *Store) openChain(ctx context.Context) error {
 		l := &s.writer.link
 		head, err := headOf(ctx, h, l.node)
 		if err == nil && head.Seq == 0 && head.Signature == nil {
-			err = putHead(ctx, h, atEnd, head, l.key)
+			if l.key != nil {
+				head = head.Signed(l.key)
+			}
+			err = putHead(ctx, h, atEnd, head)
 		}
 		return struct{}{}, err
 	})
@@ -116,7 +148,11 @@ func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) 
 			return 0, err
 		}
 		for _, head := range last {
-			if err := putHead(ctx, h, atBeginning, head, s.writer.link.key); err != nil {
+			head.Begins = true
+			if key := s.writer.link.key; key != nil {
+				head = head.Signed(key)
+			}
+			if err := putHead(ctx, h, atBeginning, head); err != nil {
 				return 0, err
 			}
 		}
@@ -155,10 +191,10 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 		v.Expect(head)
 	}
 	var done Verified
-	for from := int64(0); ; {
+	for from := int64(math.MinInt64); ; { // not 1: who inserts by hand may choose any number
 		const page = 1000
 		entries, err := all(ctx, h, scanEntry, "SELECT seq, node, chain_seq, hash, "+columns+
-			" FROM security_log WHERE seq > $1 ORDER BY seq LIMIT $2", from, page)
+			" FROM security_log WHERE seq >= $1 ORDER BY seq LIMIT $2", from, page)
 		if err != nil {
 			return Verified{}, err
 		}
@@ -166,10 +202,10 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 			if fault := v.Add(e.Entry); fault != nil {
 				return Verified{}, fault
 			}
-			from = e.seq
+			from = e.seq + 1
 		}
 		done.Records += len(entries)
-		if len(entries) < page {
+		if len(entries) < page || from == math.MinInt64 { // the greatest number, and one more
 			break
 		}
 		if progress != nil {
@@ -208,20 +244,30 @@ type entry struct {
 	seq int64
 }
 
+// place reads a place in the chain. In SQLite anything may stand there; what is
+// no place becomes one that does not exist.
+type place int64
+
+func (p *place) Scan(v any) error {
+	n, _ := v.(int64)
+	*p = place(n)
+	return nil
+}
+
 func scanEntry(read scan) (entry, error) {
 	var (
 		e    entry
 		hash []byte
 		r    row
 	)
-	to := []any{&e.seq, &e.Node, &e.Seq, &hash}
+	to := []any{&e.seq, &e.Node, (*place)(&e.Seq), &hash}
 	for i := range r {
 		to = append(to, &r[i])
 	}
 	if err := read(to...); err != nil {
 		return e, err
 	}
-	copy(e.Hash[:], hash)
+	e.Hash = readHash(hash)
 	e.ID = fmt.Sprint(r[0])
 	e.Fields = r[:]
 	return e, nil

@@ -83,6 +83,14 @@ func TestVerifyLog(t *testing.T) {
 		{"swapped", chain.Removed, "", "UPDATE security_log SET seq = CASE seq WHEN 500 THEN -1 ELSE 500 END WHERE seq IN (500, 600); UPDATE security_log SET seq = 600 WHERE seq = -1"},
 		{"inserted", chain.Inserted, "forged", `INSERT INTO security_log (id, time, kind, severity, detail, node, chain_seq, hash)
 			SELECT 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
+		{"inserted before the first", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
+			SELECT -9223372036854775808, 'forged', time, kind, severity, detail, 'another', 1, hash FROM security_log WHERE id = 'LAST'`},
+		{"inserted at the greatest number", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
+			SELECT 9223372036854775807, 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
+		{"a number that is not whole", chain.Altered, "record-005000", "UPDATE security_log SET time = time + 0.5 WHERE id = 'record-005000'"},
+		{"a place that is none", chain.Inserted, "record-005000", "UPDATE security_log SET chain_seq = 'here' WHERE id = 'record-005000'"},
+		{"a longer hash", chain.Altered, "record-005000", "UPDATE security_log SET hash = hash || x'00' WHERE id = 'record-005000'"},
+		{"the end passed for the beginning", chain.Unsigned, "", "DELETE FROM security_log; INSERT INTO log_heads SELECT node, 'beginning', seq, hash, signature FROM log_heads"},
 		{"the end forged", chain.Unsigned, "", "UPDATE log_heads SET seq = seq - 1"},
 		{"the end removed", chain.Removed, "", "DELETE FROM log_heads"},
 	} {
@@ -110,6 +118,50 @@ func TestVerifyLog(t *testing.T) {
 			var fault *chain.Fault
 			if !errors.As(err, &fault) || fault.What != c.what || fault.ID != c.id {
 				t.Errorf("found %v, want %s %s", err, c.what, c.id)
+			}
+		})
+	}
+}
+
+// Who can write to the database cannot have the server sign what he made of it.
+func TestForgedEndIsNeverSigned(t *testing.T) {
+	const cut = `DELETE FROM security_log WHERE chain_seq > 6;
+		UPDATE log_heads SET seq = 6, hash = (SELECT hash FROM security_log WHERE chain_seq = 6)`
+	for _, c := range []struct {
+		name, tamper string
+		restart      bool
+	}{
+		{"cut off", cut, false},
+		{"cut off, and started again", cut, true},
+		{"gone", "DELETE FROM security_log; DELETE FROM log_heads", false}, // begun anew at a start: a head that was kept finds that
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log.db")
+			s := openSigned(t, path)
+			fill(t, s, 10)
+			db, err := stdsql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec(c.tamper); err != nil {
+				t.Fatal(err)
+			}
+			if c.restart {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s = openSigned(t, path)
+			}
+			for i := range 2 {
+				if err := s.Append(t.Context(), gatehouse.Record{ID: fmt.Sprint("later", i)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err = s.VerifyLog(t.Context(), verifies, nil, nil)
+			var fault *chain.Fault
+			if !errors.As(err, &fault) || fault.What != chain.Unsigned {
+				t.Errorf("found %v, want %s", err, chain.Unsigned)
 			}
 		})
 	}
