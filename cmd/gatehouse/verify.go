@@ -20,9 +20,10 @@ func (logVerifyCmd) Help() string {
 end of the log is signed with each commit. The first record that was altered,
 removed, inserted or moved is named, and the exit code is 1.
 
-Whoever can read the keys in the data directory can make a new log. Keep the
-head that is printed on another system, and give it to a later verification
-with --expect, to find that too.`
+Whoever can read the keys in the data directory can make a new log, and whoever
+can write there can put an older copy back or begin an empty one. Keep the head
+that is printed on another system, and give it to a later verification with
+--expect, to find that too.`
 }
 
 func (cmd *logVerifyCmd) Run(ctx context.Context, c console) error {
