@@ -3,7 +3,11 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/httpguard"
@@ -27,7 +31,25 @@ func (a *App) adminHandler() http.Handler {
 	})
 	mux.Handle("/control/", a.controlHandler())
 	a.monitoring.register(mux)
-	return httpguard.New(nil, httpguard.Options{Now: a.now, Logger: a.logger, Mux: mux}).Wrap(httpguard.Routes(mux))
+	h := httpguard.Routes(mux)
+	if addr, ok := a.admin.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
+		h = onlyByAddress(h)
+	}
+	return httpguard.New(nil, httpguard.Options{Now: a.now, Logger: a.logger, Mux: mux}).Wrap(h)
+}
+
+// onlyByAddress refuses requests that name this machine by anything but an address
+// or localhost. A page that a browser on this machine has open can have a name of
+// its own lead here (DNS rebinding), and would read what is answered.
+func onlyByAddress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		if _, err := netip.ParseAddr(host); err != nil && host != "" && !strings.EqualFold(host, "localhost") {
+			httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusMisdirectedRequest, Detail: "Use an address or localhost."})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func health(w http.ResponseWriter, status int, body map[string]string) {
