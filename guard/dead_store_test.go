@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/guard"
@@ -53,6 +54,39 @@ func TestAttackOnADeadLog(t *testing.T) {
 	}
 	if len(people.told) != 1 || people.told[0].Kind != gatehouse.BruteForceDetected {
 		t.Errorf("people were told %+v, want of one brute force", people.told)
+	}
+}
+
+// deadBlocks and deadWindows are stores that do not answer.
+type deadBlocks struct{ gatehouse.Blocks }
+
+func (deadBlocks) Blocked(context.Context, netip.Addr, time.Time) (gatehouse.Block, bool, error) {
+	return gatehouse.Block{}, false, gatehouse.ErrUnavailable
+}
+
+type deadWindows struct{ gatehouse.Windows }
+
+func (deadWindows) Hit(context.Context, time.Time, []gatehouse.Hit) error {
+	return gatehouse.ErrUnavailable
+}
+
+func (deadWindows) Reserve(context.Context, time.Time, gatehouse.Key, gatehouse.Limit, time.Duration) (gatehouse.Reservation, gatehouse.Tally, error) {
+	return gatehouse.Reservation{}, gatehouse.Tally{}, gatehouse.ErrUnavailable
+}
+
+// A store that does not answer lets nobody in.
+func TestDeadStoresLetNobodyIn(t *testing.T) {
+	for name, kill := range map[string]func(*guard.Options){
+		"blocks":  func(o *guard.Options) { o.Blocks = deadBlocks{o.Blocks} },
+		"windows": func(o *guard.Options) { o.Windows = deadWindows{o.Windows} },
+	} {
+		d := newDesk(t, func(o *guard.Options) { o.OnError = nil; kill(o) })
+		if got := d.ask(gatehouse.RequestRefused, "GET /a", home); got.Verdict != gatehouse.Busy {
+			t.Errorf("%s are dead, a request: %+v", name, got)
+		}
+		if a, got := d.Begin(t.Context(), d.event("ada@example.com", home)); a != nil || got.Verdict != gatehouse.Busy {
+			t.Errorf("%s are dead, a login: %+v", name, got)
+		}
 	}
 }
 
