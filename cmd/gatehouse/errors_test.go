@@ -2,8 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/guard"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -24,6 +29,23 @@ func TestExitCodes(t *testing.T) {
 		var out, err bytes.Buffer
 		if got := run(t.Context(), c.args, console{out: &out, err: &err}); got != c.want {
 			t.Errorf("gatehouse %v: exit code %d, want %d; %s", c.args, got, c.want, err.String())
+		}
+	}
+}
+
+func TestErrorsHaveTheirExitCode(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("no room on the disk"), exitFailed},
+		{usageError{errors.New("nonsense")}, exitUsage},
+		{fmt.Errorf("block: %w", guard.ErrInvalidBlock), exitUsage},
+		{fmt.Errorf("block: %w", gatehouse.ErrNotFound), exitNotFound},
+	} {
+		if got := report(console{err: new(bytes.Buffer)}, c.err); got != c.want {
+			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
 		}
 	}
 }
