@@ -84,3 +84,28 @@ func TestDeadStoreOpensNothing(t *testing.T) {
 		t.Error("a dead store let a blocked address in")
 	}
 }
+
+// halfway is a durable store that was down when a block was placed and is up
+// again: it has none.
+type halfway struct{ failing }
+
+func (halfway) Lift(context.Context, netip.Prefix, time.Time) (gatehouse.Block, error) {
+	return gatehouse.Block{}, gatehouse.ErrNotFound
+}
+
+// A block that never became durable can be lifted all the same.
+func TestLiftAfterAPlaceThatFailedHalfway(t *testing.T) {
+	b, err := cached.NewBlocks(t.Context(), memory.NewBlocks(), halfway{}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Place(t.Context(), block); !errors.Is(err, gatehouse.ErrUnavailable) {
+		t.Errorf("Place: %v", err)
+	}
+	if got, err := b.Lift(t.Context(), block.Prefix, at); err != nil || got.ID != block.ID {
+		t.Errorf("Lift: %+v, %v", got, err)
+	}
+	if _, err := b.Lift(t.Context(), block.Prefix, at); !errors.Is(err, gatehouse.ErrNotFound) {
+		t.Errorf("Lift of none: %v", err)
+	}
+}
