@@ -197,8 +197,8 @@ func (d *document) object(depth int) bool {
 			return false
 		}
 		switch {
-		case says != "" && isNameWord(name):
-			named = named || d.sc.Name(says)
+		case d.sc.saysName(says):
+			named = true
 		case isValueWord(name) && value[1] == 0:
 			value = [2]int{from, len(d.out)}
 		case isValueWord(name):
@@ -249,12 +249,9 @@ func (d *document) member(name string, depth int) (says string, ok bool) {
 	return "", true
 }
 
-func isNameWord(w string) bool {
-	switch strings.ToLower(w) {
-	case "name", "key", "field", "header", "param", "parameter", "property", "id":
-		return true
-	}
-	return false
+// saysName reports whether a text is the name of a secret and nothing else.
+func (s *Scrubber) saysName(text string) bool {
+	return text != "" && len(text) <= 64 && !strings.ContainsAny(text, " \t\n=:") && s.Name(text)
 }
 
 func (d *document) array(depth int, pair bool) bool {

@@ -93,3 +93,22 @@ func (m *matcher) step(at uint16, c byte) uint16 {
 	}
 	return at
 }
+
+// hints reports whether a name calls for a closer look: it has one of the words in
+// it, or is too long or too strange to tell.
+func (m *matcher) hints(name string) bool {
+	if len(name) > maxName {
+		return true
+	}
+	at := uint16(0)
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= 0x80 || c == '%' || c == '\\' || c == '&' {
+			return true
+		}
+		if at = m.step(at, c); m.ends[at] {
+			return true
+		}
+	}
+	return false
+}

@@ -141,6 +141,9 @@ func squash(name string) string {
 }
 
 func (s *Scrubber) classify(name string) class {
+	if !s.names.hints(name) {
+		return public
+	}
 	var p spelling
 	p.read(name, true)
 	if p.n == 0 {

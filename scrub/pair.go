@@ -43,9 +43,12 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 		if sep, ok := t.alsoName(a, a, b, b+glyphAt(s, b).w); ok {
 			return sep
 		}
-		next = t.afterQuote(b, g)
-		if next > b+glyphAt(s, b).w { // shell: 'a'b
+		closed := b + glyphAt(s, b).w
+		if next = t.afterQuote(b, g); next > closed { // shell: 'a'b
 			b = next
+			if sep, ok := t.attachedName(a, closed, next); ok {
+				return sep
+			}
 		}
 	case g.pct <= sep.pct && at != inQuery && (g.c == '[' || g.c == '{' || g.c == '(' || glyphAt(s, t.literal(v)).c == '{'):
 		b = t.bracketEnd(t.literal(v))
@@ -72,10 +75,12 @@ func (t *scan) pair(i, end, q int, c class, quoted bool) int {
 			b = t.bareEnd(v, sep.pct, how)
 		}
 		b = t.withScheme(v, b, g.pct)
-		if strings.HasPrefix(s[v:b], "--") && t.sc.isOption(s[v:b]) {
-			return v
+		last := v + strings.LastIndexByte(s[v:b], ' ') + 1
+		if strings.HasPrefix(s[last:b], "--") && t.sc.isOption(s[last:b]) {
+			t.hide(v, last-1)
+			return last
 		}
-		if sep, ok := t.alsoName(v, v+strings.LastIndexByte(s[v:b], ' ')+1, b, b); ok {
+		if sep, ok := t.alsoName(v, last, b, b); ok {
 			return sep
 		}
 		next = b
@@ -107,6 +112,16 @@ func (t *scan) alsoName(v, a, b, p int) (sep int, ok bool) {
 	t.hide(v, end)
 	t.owed = [3]int{a, end, sep}
 	return sep, true
+}
+
+// attachedName is alsoName for what hangs on a closing quotation mark that may
+// rather have opened a name, the true one having been cut off.
+func (t *scan) attachedName(v, a, b int) (sep int, ok bool) {
+	p := b
+	if g := glyphAt(t.s, p); isQuote(g.c) {
+		p += g.w
+	}
+	return t.alsoName(v, a, b, p)
 }
 
 // isFile reports whether a word is the name of a source file, after which a
@@ -163,7 +178,12 @@ func (t *scan) quoted(v int, open glyph) int {
 		return sep
 	}
 	t.hide(v+open.w, b)
-	return t.afterQuote(b, open)
+	closed := b + glyphAt(t.s, b).w
+	next := t.afterQuote(b, open)
+	if sep, ok := t.attachedName(closed, closed, next); ok && next > closed {
+		return sep
+	}
+	return next
 }
 
 func (t *scan) quotedEnd(v int, open glyph) int {

@@ -18,7 +18,8 @@ type scan struct {
 	curl     bool  // a command line that takes "-u user:password"
 	due      int   // up to where a "value" belongs to a secret name seen before
 
-	owed [3]int // begin and end of a hidden name, and its separator, see alsoName
+	owed    [3]int // begin and end of a hidden name, and its separator, see alsoName
+	content int    // where that of an XML element with a secret name begins
 
 	nextAt, nextSpace int // see findAt
 }
@@ -36,6 +37,11 @@ func (t *scan) run() string {
 		if i > 0 && i == t.owed[2] {
 			i = t.pair(t.owed[0], t.owed[1], i, secret, false)
 			t.before = g
+			continue
+		}
+		if t.content > 0 && next >= t.content {
+			t.content = 0
+			t.before, i = g, t.element(next)
 			continue
 		}
 		switch g.c {
@@ -160,7 +166,8 @@ func (t *scan) name(i, end int) int {
 		return t.element(q + g.w)
 	case q > p && t.inTag(i):
 		if at := strings.IndexByte(s[q:min(len(s), q+256)], '>'); at >= 0 && s[q+at-1] != '/' {
-			return t.element(q + at + 1)
+			t.content = q + at + 1
+			return end
 		}
 	case s[i] == '-' && (q > p || quoted):
 		return t.flag(q)
@@ -228,8 +235,12 @@ func (t *scan) flag(v int) int {
 	return t.hideWord(v, b)
 }
 
-// hideWord hides s[v:b] and returns where to go on.
+// hideWord hides s[v:b], unless it is a command-line option itself, and returns
+// where to go on.
 func (t *scan) hideWord(v, b int) int {
+	if strings.HasPrefix(t.s[v:b], "--") && t.sc.isOption(t.s[v:b]) {
+		return v
+	}
 	if sep, ok := t.alsoName(v, v, b, b); ok {
 		return sep
 	}
@@ -255,22 +266,23 @@ func (t *scan) userFlag(i, end int) int {
 	g := glyphAt(t.s, v)
 	if isQuote(g.c) {
 		v += g.w
-		b := t.quoteEnd(v, g)
-		t.hideAfterColon(v, b)
-		return b
+		return t.userInfo(v, t.quoteEnd(v, g))
 	}
-	b := t.bareEnd(v, g.pct, bareWord)
+	return max(t.userInfo(v, t.bareEnd(v, g.pct, bareWord)), end)
+}
+
+// userInfo hides the password in s[v:b], if it is "user:password", and returns
+// where to go on.
+func (t *scan) userInfo(v, b int) int {
 	if sep, ok := t.alsoName(v, v, b, b); ok {
 		return sep
 	}
-	t.hideAfterColon(v, b)
-	return max(b, end)
-}
-
-func (t *scan) hideAfterColon(a, b int) {
-	if at := strings.IndexByte(t.s[a:b], ':'); at >= 0 {
-		t.hide(a+at+1, b)
+	at := strings.IndexByte(t.s[v:b], ':')
+	if at < 0 || strings.ContainsAny(t.s[v:v+at], "= \t\n") {
+		return v
 	}
+	t.hide(v+at+1, b)
+	return b
 }
 
 // segment handles the part of a path that follows the name of a secret, as in

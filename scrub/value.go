@@ -157,7 +157,7 @@ func (w *walk) bytes(v []byte) any {
 	if !utf8.Valid(v) {
 		return Scrubbed
 	}
-	return string(w.fit(len(v), func() []byte { return w.sc.Body("", v) }, Scrubbed))
+	return string(w.fit(len(v), func() []byte { return []byte(w.sc.Text(string(w.sc.Body("", v)))) }, Scrubbed))
 }
 
 // header scrubs a header if there is room.
@@ -347,10 +347,8 @@ func (w *walk) entries(entries []entry, depth int) map[string]any {
 	})
 	named := false
 	for _, e := range entries {
-		if (isNameWord(e.name) || isNameWord(e.tag)) && e.value.CanInterface() {
-			x, _ := e.value.Interface().(string)
-			named = named || w.sc.Name(x)
-		}
+		x, _ := e.value.Interface().(string)
+		named = named || w.sc.saysName(x)
 	}
 	m := make(map[string]any, len(entries))
 	for _, e := range entries {
