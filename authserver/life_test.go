@@ -103,6 +103,18 @@ func TestSignupRefusals(t *testing.T) {
 	}
 }
 
+// People type passwords into the wrong field: what is no address is not kept.
+func TestPasswordInTheWrongField(t *testing.T) {
+	s := newSite(t).start()
+	typed := object("email", "Four-Quiet-Herons-17", "password", password)
+	s.expect(call{method: "POST", path: "/signup", body: typed}, http.StatusUnprocessableEntity)
+	s.expect(call{method: "POST", path: "/login", body: typed}, http.StatusUnauthorized)
+	records := s.records(gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.SignupFailed, gatehouse.LoginFailed}})
+	if len(records) != 2 || !strings.HasPrefix(records[0].Account, "no-address-") || records[1].Account != records[0].Account {
+		t.Errorf("on record: %+v", records)
+	}
+}
+
 func TestBearerTokens(t *testing.T) {
 	s := newSite(t).member()
 	k := s.tokens(loginCall(alice, password))
