@@ -165,7 +165,9 @@ func (a *App) Close() error {
 		}
 	}
 	if a.monitoring != nil {
-		errs = append(errs, a.monitoring.close())
+		if err := a.monitoring.close(); err != nil { // no failure of the login server
+			a.logger.Warn("not everything could be reported before the end", "error", err)
+		}
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())

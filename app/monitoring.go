@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -62,7 +63,7 @@ func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logg
 		}
 	}
 	if c.Export.Target != "" {
-		if m.exporter, err = openExporter(c.Export, logger); err != nil {
+		if m.exporter, err = openExporter(c.Export, m.scrubber, logger); err != nil {
 			return m, fmt.Errorf("export.target: %w", err)
 		}
 	}
@@ -106,7 +107,7 @@ func openTraces(c Config, clients *clientip.Finder, logger *slog.Logger) (*trace
 	})
 }
 
-func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error) {
+func openExporter(c ExportConfig, scrubber *scrub.Scrubber, logger *slog.Logger) (*export.Exporter, error) {
 	format, err := export.FormatNamed(c.Format)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func openExporter(c ExportConfig, logger *slog.Logger) (*export.Exporter, error)
 	if err != nil {
 		return nil, err
 	}
-	return export.New(export.Options{Target: target, Format: format, OnState: func(s export.State) {
+	return export.New(export.Options{Target: target, Format: format, Scrub: scrubber.Text, OnState: func(s export.State) {
 		if s.Err != nil {
 			logger.Warn("the export of the security log fails", "error", s.Err, "dropped", s.Dropped)
 			return
@@ -234,19 +235,26 @@ func (m *monitoring) register(mux *http.ServeMux) {
 // monitoringGrace is how long what is pending may take at the end.
 const monitoringGrace = 3 * time.Second
 
+// close ends all parts at once, so that one that hangs takes no time from the
+// others.
 func (m *monitoring) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), monitoringGrace)
 	defer cancel()
-	var errs []error
+	parts := []func(context.Context) error{m.sentry.Close}
 	if m.exporter != nil {
-		errs = append(errs, m.exporter.Close(ctx))
+		parts = append(parts, m.exporter.Close)
 	}
-	errs = append(errs, m.sentry.Close(ctx))
 	if m.traces != nil {
-		errs = append(errs, m.traces.Shutdown(ctx))
+		parts = append(parts, m.traces.Shutdown)
 	}
 	if m.profiles != nil {
-		errs = append(errs, m.profiles.Stop(ctx))
+		parts = append(parts, m.profiles.Stop)
 	}
+	errs := make([]error, len(parts))
+	var pending sync.WaitGroup
+	for i, end := range parts {
+		pending.Go(func() { errs[i] = end(ctx) })
+	}
+	pending.Wait()
 	return errors.Join(errs...)
 }

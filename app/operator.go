@@ -15,6 +15,7 @@ import (
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/chain"
 	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/scrub"
 	"github.com/fluxstudio/gatehouse/store/memory"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
@@ -126,7 +127,8 @@ func (o *Operator) alone(act func(*guard.Guard, time.Time) (gatehouse.Block, err
 }
 
 func placeBlock(ctx context.Context, g *guard.Guard, now time.Time, q blockRequest) (gatehouse.Block, error) {
-	b := gatehouse.Block{Prefix: q.Prefix, Reason: q.Reason, By: q.By, Created: now}
+	reason := scrub.New(scrub.Options{}).Text(q.Reason) // people paste what they have before them
+	b := gatehouse.Block{Prefix: q.Prefix, Reason: reason, By: q.By, Created: now}
 	if q.For != 0 {
 		b.Until = now.Add(q.For)
 	}
