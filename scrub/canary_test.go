@@ -81,7 +81,7 @@ func doors(s *scrub.Scrubber) map[string]func(text string) string {
 	}
 }
 
-// notPlaces are doors where a text stands for something else.
+// A canary in any place never comes out of any door.
 func TestCanary(t *testing.T) {
 	s := scrub.New(scrub.Options{})
 	if len(places) < 40 {

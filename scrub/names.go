@@ -162,14 +162,14 @@ func (s *Scrubber) classify(name string) class {
 		return public
 	}
 	last := p.word(p.words - 1)
-	if p.words > 1 && aboutWords[string(last)] {
+	if aboutWords[string(last)] {
 		return public
 	}
 	c := p.class()
 	var q spelling
 	q.read(name, false)
 	if q.words != p.words {
-		if q.words > 1 && aboutWords[string(q.word(q.words-1))] {
+		if aboutWords[string(q.word(q.words-1))] {
 			return public
 		}
 		c = max(c, q.class())

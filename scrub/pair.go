@@ -212,7 +212,7 @@ func (t *scan) quoteEnd(p int, open glyph) int {
 					slashes = 0
 					continue
 				}
-				return p
+				return p + max(int(g.esc)-k, 0)
 			}
 		}
 		slashes = 0

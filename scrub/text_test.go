@@ -52,6 +52,8 @@ func TestText(t *testing.T) {
 		{`{"password" : 12345678, "a": 1}`, `{"password" : [scrubbed], "a": 1}`},
 		{`{"credentials": {"a": "hunter2", "b": [1]}, "c": 1}`, `{"credentials": [scrubbed], "c": 1}`},
 		{`msg="{\"password\":\"hu\\\"nter2\",\"user\":\"bob\"}" x=1`, `msg="{\"password\":\"[scrubbed]\",\"user\":\"bob\"}" x=1`},
+		{`{"password":"hunter2\\\\","user":"bob"}`, `{"password":"[scrubbed]","user":"bob"}`},
+		{`{"a":"{\"password\":\"hunter2\\\\\\\\\",\"user\":\"bob\"}"}`, `{"a":"{\"password\":\"[scrubbed]\",\"user\":\"bob\"}"}`},
 		{`{"user":"bob","password":"hunt`, `{"user":"bob","password":"[scrubbed]`},
 		{`{"name":"password","value":"hunter2"}`, `{"name":"password","value":"[scrubbed]"}`},
 		{`{&quot;password&quot;: &quot;hunter2&quot;}`, `{&quot;password&quot;: &quot;[scrubbed]&quot;}`},
@@ -106,6 +108,7 @@ func TestText(t *testing.T) {
 
 		// by their looks
 		{"presented " + refr + " twice", "presented [scrubbed] twice"},
+		{"presented x" + refr + " twice", "presented x[scrubbed] twice"},
 		{"x=" + refr[:9] + "…", "x=[scrubbed]"},
 		{"jwt" + " in /verify/" + jwt + "/x", "jwt in /verify/[scrubbed]/x"},
 		{"cut " + jwt[:20], "cut [scrubbed]"},
@@ -155,6 +158,7 @@ var harmless = []string{
 	"rapid_token_refresh: {threshold: 10, window: 10m}", "rapid_token_refresh", "token_reuse_detected", "password_changed",
 	"a Bearer token is required", "WWW-Authenticate: Bearer realm=\"gatehouse\"", "Basic authentication is not offered", "basic usage of the tool",
 	"mail to bob@example.com, cc mailto:ann@example.com",
+	"// a:b/c\n//a:b/c bob@example.com",
 	"see https://example.com/@bob and https://example.com/a?b=c&d=e#f",
 	"open /etc/gatehouse/secrets.d/cert.pem: permission denied", "read keys: /var/lib/gatehouse/keys is not a key file",
 	"C:\\Users\\bob\\AppData\\Local\\Temp",

@@ -96,6 +96,18 @@ func TestValue(t *testing.T) {
 	}
 }
 
+func TestValueLooksAtSoManyParts(t *testing.T) {
+	s := scrub.New(scrub.Options{MaxItems: 10})
+	wide := any(1)
+	for range 6 {
+		wide = []any{wide, wide, wide, wide, wide, wide, wide, wide, wide}
+	}
+	out := fmt.Sprint(s.Value(wide))
+	if n := strings.Count(out, "1"); n == 0 || n > 1000 {
+		t.Errorf("%d of 531441 numbers are kept, want at most 1000", n)
+	}
+}
+
 func TestValueIsBounded(t *testing.T) {
 	s := scrub.New(scrub.Options{MaxBytes: 1000, MaxItems: 10})
 	wide := any(strings.Repeat("x", 90))
