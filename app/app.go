@@ -18,6 +18,7 @@ import (
 	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/scrub"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -62,7 +63,8 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &App{config: c, now: o.Now, logger: o.Logger, token: newToken()}
+	scrubber := scrub.New(scrub.Options{})
+	a := &App{config: c, now: o.Now, logger: slog.New(scrub.NewHandler(o.Logger.Handler(), scrubber)), token: newToken()}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -88,7 +90,7 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if a.clients, err = openClients(c); err != nil {
 		return nil, err
 	}
-	if a.monitoring, err = openMonitoring(c, keys, a.clients, a.logger); err != nil {
+	if a.monitoring, err = openMonitoring(c, keys, a.clients, scrubber, a.logger); err != nil {
 		return nil, err
 	}
 	a.logger = a.monitoring.logger(a.logger)

@@ -36,8 +36,8 @@ type monitoring struct {
 
 // openMonitoring starts what the configuration asks for. An error says which
 // setting to change; a target that cannot be reached is none.
-func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, logger *slog.Logger) (m *monitoring, err error) {
-	m = &monitoring{scrubber: scrub.New(scrub.Options{})}
+func openMonitoring(c Config, keys accounts.Keys, clients *clientip.Finder, scrubber *scrub.Scrubber, logger *slog.Logger) (m *monitoring, err error) {
+	m = &monitoring{scrubber: scrubber}
 	if !c.Monitoring.Enabled {
 		return m, nil
 	}
@@ -125,14 +125,13 @@ func openExporter(c ExportConfig, scrubber *scrub.Scrubber, logger *slog.Logger)
 	}})
 }
 
-// logger takes secrets out of what is logged and sends what is worth a warning to
-// Sentry as well. What Sentry itself has to complain of goes to the log alone.
+// logger sends what is worth a warning to Sentry as well. What Sentry itself has
+// to complain of goes to the log alone.
 func (m *monitoring) logger(next *slog.Logger) *slog.Logger {
-	h := next.Handler()
-	if m.sentry.Enabled() {
-		h = slog.NewMultiHandler(h, m.sentry.LogHandler(slog.LevelWarn))
+	if !m.sentry.Enabled() {
+		return next
 	}
-	return slog.New(scrub.NewHandler(h, m.scrubber))
+	return slog.New(slog.NewMultiHandler(next.Handler(), m.sentry.LogHandler(slog.LevelWarn)))
 }
 
 // around are the instruments of requests, outermost first.
