@@ -17,13 +17,17 @@ import (
 // passwordIsRight stands for the check that an application has already.
 func passwordIsRight(_, password string) bool { return password == "correct horse battery staple" }
 
-func guardedLogin() http.Handler {
-	log := memory.NewJournal(memory.Options{})
-	g, err := guard.New(guard.Options{Journal: log, Log: log, Blocks: memory.NewBlocks(),
-		Windows: memory.NewWindows(memory.Options{}), Sightings: memory.NewSightings(memory.Options{})})
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
+	return v
+}
+
+func guardedLogin() http.Handler {
+	g := must(guard.New(guard.Options{
+		Windows: memory.NewWindows(memory.Options{}), Blocks: memory.NewBlocks(),
+		Sightings: memory.NewSightings(memory.Options{}), Journal: memory.NewJournal(memory.Options{})}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		q, _ := httpguard.FromContext(r.Context())
