@@ -12,12 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/internal/testlog"
 )
 
 // binary is the program under test, built once.
@@ -49,26 +49,8 @@ type server struct {
 	url    string
 	admin  string
 	cmd    *exec.Cmd
-	stderr lockedBuffer
+	stderr testlog.Buffer
 	client *http.Client
-}
-
-// lockedBuffer may be read while a process writes to it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // cheapHash keeps the tests from spending their time in Argon2id.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxstudio/gatehouse/internal/testlog"
 	"github.com/fluxstudio/gatehouse/telemetry/profile"
 )
 
@@ -144,7 +145,7 @@ func TestBadServers(t *testing.T) {
 				defer s.Close()
 				url = s.URL
 			}
-			var log lines
+			var log testlog.Buffer
 			p, err := profile.Start(profile.Options{
 				PyroscopeURL: url, BasicAuthUser: "user", BasicAuthPassword: "secret",
 				Every: 5 * time.Millisecond, Timeout: 50 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -188,24 +189,6 @@ func TestBadServers(t *testing.T) {
 	if len(elsewhere.pushes) != 0 {
 		t.Error("a redirect was followed")
 	}
-}
-
-// lines is a log that many write to.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // A server that hangs for good: what waits is bounded, the rest dropped.
@@ -280,7 +263,7 @@ func TestRecovery(t *testing.T) {
 		w.WriteHeader(status)
 	}))
 	defer s.Close()
-	var log lines
+	var log testlog.Buffer
 	c, err := profile.Start(profile.Options{PyroscopeURL: s.URL, Every: 5 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package trace_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxstudio/gatehouse/internal/testlog"
 	"github.com/fluxstudio/gatehouse/telemetry/trace"
 )
 
@@ -51,7 +51,7 @@ func TestBadCollectors(t *testing.T) {
 				defer s.Close()
 				url = s.URL
 			}
-			var log lines
+			var log testlog.Buffer
 			tracer, err := trace.New(trace.Options{
 				Endpoint: url, Headers: map[string]string{"X-Api-Key": "hunter2"}, Ratio: 1, QueueSize: 16,
 				Every: time.Millisecond, Timeout: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -94,24 +94,6 @@ func TestBadCollectors(t *testing.T) {
 	if len(elsewhere.requests) != 0 {
 		t.Error("a redirect was followed")
 	}
-}
-
-// lines is a log that many write to.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // 64 clients, and a queue that is too short: spans are dropped, and nobody
@@ -169,7 +151,7 @@ func TestRecovery(t *testing.T) {
 		c.Config.Handler.ServeHTTP(w, r)
 	}))
 	defer s.Close()
-	var log lines
+	var log testlog.Buffer
 	tracer, err := trace.New(trace.Options{Endpoint: s.URL + "/", Ratio: 1, Every: time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
