@@ -114,7 +114,8 @@ func (s *shard) coldness(p *slot, now uint32) warmth {
 		return warmest
 	}
 	l := s.limits.known.Load().list[p.limit]
-	p.expire(now, l.window, &s.rings)
+	// Later by the slack, as in sweep: the clock may step back a little.
+	p.expire(now-min(now, sweepSlack), l.window, &s.rings)
 	n := uint32(p.count())
 	if n == 0 {
 		return expired

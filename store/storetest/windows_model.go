@@ -85,6 +85,9 @@ func newModels() []*counterModel {
 	return all
 }
 
+// longestWindow is longer than any window of newModels.
+const longestWindow = 2 * time.Hour
+
 // steps draws how far the clock goes on: mostly little, and often to just
 // before or after something leaves a window.
 func steps(windows ...time.Duration) *rapid.Generator[time.Duration] {
@@ -98,8 +101,10 @@ func steps(windows ...time.Duration) *rapid.Generator[time.Duration] {
 func matchesModel(t *testing.T, w gatehouse.Windows) {
 	step := steps(time.Minute, 2*time.Minute)
 	back := rapid.SampledFrom([]time.Duration{0, 0, 0, 0, time.Millisecond, time.Second, 9 * time.Second})
+	clock := epoch
 	rapid.Check(t, func(rt *rapid.T) {
-		models, clock := newModels(), epoch
+		models := newModels()
+		clock = clock.Add(longestWindow) // what earlier checks have left is over
 		for range rapid.IntRange(1, 120).Draw(rt, "operations") {
 			clock = clock.Add(step.Draw(rt, "step"))
 			at := clock.Add(-back.Draw(rt, "back"))
@@ -134,8 +139,9 @@ func reservationsMatchModel(t *testing.T, w gatehouse.Windows) {
 	step := steps(gatehouse.ReservationTTL, time.Minute)
 	outcomes := rapid.SampledFrom([]gatehouse.Outcome{gatehouse.Failed, gatehouse.Failed, gatehouse.Succeeded, gatehouse.Abandoned})
 	ctx := context.Background()
+	clock := epoch
 	rapid.Check(t, func(rt *rapid.T) {
-		clock := epoch
+		clock = clock.Add(longestWindow)
 		m := rapid.SampledFrom(newModels()).Draw(rt, "counter")
 		reserve := func(rt *rapid.T) {
 			want := m.tally(clock)
