@@ -47,7 +47,10 @@ func (s *shard) makeSlot(now uint32) bool {
 	return true
 }
 
+// expireAll removes what expired a while ago. As for sweep, that is later by the
+// slack: the clock may step back a little, and there is no need yet.
 func (s *shard) expireAll(now uint32) {
+	now -= min(now, sweepSlack)
 	for i := 0; i < len(s.slots); {
 		if p := &s.slots[i]; p.tag != 0 && s.coldness(p, now) == expired {
 			s.remove(i)
@@ -114,8 +117,7 @@ func (s *shard) coldness(p *slot, now uint32) warmth {
 		return warmest
 	}
 	l := s.limits.known.Load().list[p.limit]
-	// Later by the slack, as in sweep: the clock may step back a little.
-	p.expire(now-min(now, sweepSlack), l.window, &s.rings)
+	p.expire(now, l.window, &s.rings)
 	n := uint32(p.count())
 	if n == 0 {
 		return expired
