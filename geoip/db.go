@@ -105,7 +105,7 @@ func last(p netip.Prefix) netip.Addr {
 // Place returns what the database knows of ip: the zero Place for special and
 // unknown addresses, and where the database is damaged.
 func (db *DB) Place(ip netip.Addr) gatehouse.Place {
-	ip = ip.Unmap().WithZone("")
+	ip = gatehouse.CleanAddr(ip)
 	if !ip.IsValid() || special(ip) {
 		return gatehouse.Place{}
 	}

@@ -24,7 +24,7 @@ var allow = gatehouse.Decision{Verdict: gatehouse.Allow}
 // e.Kind is what a refusal is recorded as; the record is durable when Admit
 // returns. When a store cannot answer in time the verdict is Busy.
 func (g *Guard) Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision {
-	e.IP = e.IP.Unmap().WithZone("")
+	e.IP = gatehouse.CleanAddr(e.IP)
 	if d := g.blocked(ctx, e.IP, e.Time); !d.Allowed() {
 		return g.refuse(ctx, e, d)
 	}

@@ -86,7 +86,7 @@ func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehous
 // IsIPBlocked returns the block that keeps ip out at the instant at, if one
 // does.
 func (g *Guard) IsIPBlocked(ctx context.Context, at time.Time, ip netip.Addr) (gatehouse.Block, bool, error) {
-	return g.blocks.Blocked(ctx, ip.Unmap().WithZone(""), at)
+	return g.blocks.Blocked(ctx, gatehouse.CleanAddr(ip), at)
 }
 
 // CountingPrefix is the network by which an address is counted and blocked:

@@ -132,7 +132,7 @@ func (g *Guard) Rules() rules.Set { return g.rules }
 
 // clean makes an event from outside fit to be judged and kept.
 func (g *Guard) clean(e gatehouse.Event) gatehouse.Event {
-	e.IP = e.IP.Unmap().WithZone("")
+	e.IP = gatehouse.CleanAddr(e.IP)
 	e.UserAgent = gatehouse.CleanText(e.UserAgent, gatehouse.MaxText)
 	e.Endpoint = gatehouse.CleanText(e.Endpoint, gatehouse.MaxText)
 	e.Reason = gatehouse.CleanText(e.Reason, gatehouse.MaxText)

@@ -106,7 +106,7 @@ func joinKinds() string {
 // parsePrefix reads an address or a network.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(s); err == nil {
-		ip = ip.Unmap().WithZone("")
+		ip = gatehouse.CleanAddr(ip)
 		return netip.PrefixFrom(ip, ip.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)

@@ -88,7 +88,7 @@ func (s *Blocks) Lift(_ context.Context, prefix netip.Prefix, at time.Time) (gat
 
 // Blocked implements gatehouse.Blocks.
 func (s *Blocks) Blocked(_ context.Context, ip netip.Addr, at time.Time) (gatehouse.Block, bool, error) {
-	ip = ip.Unmap().WithZone("")
+	ip = gatehouse.CleanAddr(ip)
 	var last *gatehouse.Block
 	for p := range s.lengths.covering(ip) {
 		if b := s.table.get(p); b != nil && (last == nil || endsAfter(b, last)) {
