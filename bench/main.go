@@ -38,6 +38,8 @@ var sections = []section{
 	{"rules-sliding", slidingRules},
 	{"admit", admitted},
 	{"stall", expiryStall},
+	{"redis-latency", redisLatency},
+	{"redis-throughput", redisThroughput},
 }
 
 func main() {

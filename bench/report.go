@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 )
 
@@ -23,7 +24,7 @@ type result struct {
 	Name    string  `json:"name"`
 	Role    role    `json:"role"`
 	Value   float64 `json:"value"`
-	Unit    string  `json:"unit"` // ns, bytes, ms
+	Unit    string  `json:"unit"` // ns, us, ms, bytes, or perSecond, of which more is better
 	Allocs  float64 `json:"allocs_per_op"`
 
 	OfFloor float64 `json:"of_floor,omitempty"` // Value by the floor's
@@ -31,12 +32,23 @@ type result struct {
 	Goal    string  `json:"goal,omitempty"`
 	Met     bool    `json:"met"`
 
+	More []figure `json:"more,omitempty"` // the same ones in each row of a table
+
 	goals []goal
+}
+
+const perSecond = "/s"
+
+// figure is one more thing that was measured of a row.
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
 }
 
 // goal is one promise about a row of ours. At most one bound is set.
 type goal struct {
 	maxOfFloor float64
+	minOfFloor float64
 	maxOfPeer  float64
 	max        float64
 	noAllocs   bool
@@ -48,6 +60,8 @@ func (g goal) text(unit string) string {
 		return "0 allocs"
 	case g.maxOfFloor > 0:
 		return fmt.Sprintf("<= %gx floor", g.maxOfFloor)
+	case g.minOfFloor > 0:
+		return fmt.Sprintf(">= %gx floor", g.minOfFloor)
 	case g.maxOfPeer > 0:
 		return fmt.Sprintf("<= %gx best peer", g.maxOfPeer)
 	}
@@ -60,6 +74,8 @@ func (g goal) met(r result) bool {
 		return r.Allocs < 0.001
 	case g.maxOfFloor > 0:
 		return r.OfFloor <= g.maxOfFloor
+	case g.minOfFloor > 0:
+		return r.OfFloor >= g.minOfFloor
 	case g.maxOfPeer > 0:
 		return r.OfPeer <= g.maxOfPeer
 	}
@@ -74,7 +90,9 @@ func judge(rows []result) []result {
 		case floor:
 			least = r.Value
 		case peer:
-			best = min(cmp.Or(best, r.Value), r.Value)
+			if best = cmp.Or(best, r.Value); (r.Value < best) == (r.Unit != perSecond) {
+				best = r.Value
+			}
 		}
 	}
 	for i := range rows {
@@ -104,9 +122,25 @@ func judge(rows []result) []result {
 func show(w io.Writer, name string, rows []result) {
 	fmt.Fprintf(w, "\n%s\n", name)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "  \tvalue\tx floor\tx best peer\tallocs/op\tgoal\n")
+	fmt.Fprintf(t, "  \tvalue\tx floor\tx best peer\tallocs/op\t")
+	for _, f := range rows[0].More {
+		fmt.Fprintf(t, "%s\t", f.Name)
+	}
+	fmt.Fprintf(t, "goal\n")
 	for _, r := range rows {
-		fmt.Fprintf(t, "  %s\t%.4g %s\t%.2f\t%.2f\t%.2f\t%s\n", r.Name, r.Value, r.Unit, r.OfFloor, r.OfPeer, r.Allocs, r.Goal)
+		fmt.Fprintf(t, "  %s\t%s %s\t%.2f\t%.2f\t%.2f\t", r.Name, digits(r.Value), r.Unit, r.OfFloor, r.OfPeer, r.Allocs)
+		for _, f := range r.More {
+			fmt.Fprintf(t, "%s\t", digits(f.Value))
+		}
+		fmt.Fprintf(t, "%s\n", r.Goal)
 	}
 	t.Flush()
+}
+
+// digits writes a number with at least three of them, and none that is noise.
+func digits(v float64) string {
+	if v >= 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }

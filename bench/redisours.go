@@ -1,0 +1,4 @@
+package main
+
+// gatehouseInRedis is ours.
+func gatehouseInRedis(goals []goal) []redisWay { return nil }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// redisServer is a Redis of our own on loopback, which keeps nothing on disk.
+type redisServer struct {
+	addr    string
+	cmd     *exec.Cmd
+	dir     string
+	control rueidis.Client
+}
+
+var errNoRedis = errors.New("redis-server is not installed, which the tables named redis need: apt-get install redis-server (Debian), brew install redis (macOS); or leave them out with -only")
+
+func haveRedis() error {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return errNoRedis
+	}
+	return nil
+}
+
+// startRedis panics when there is no server to be had: main asked before.
+func startRedis() *redisServer {
+	l := must(net.Listen("tcp", "127.0.0.1:0"))
+	addr := l.Addr().(*net.TCPAddr)
+	must(0, l.Close())
+
+	s := &redisServer{addr: addr.String(), dir: must(os.MkdirTemp("", "gatehouse-bench"))}
+	s.cmd = exec.Command("redis-server", "--port", strconv.Itoa(addr.Port), "--bind", "127.0.0.1",
+		"--save", "", "--appendonly", "no", "--dir", s.dir, "--loglevel", "warning")
+	must(0, s.cmd.Start())
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		var err error
+		if s.control, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}, DisableCache: true}); err == nil {
+			return s
+		}
+		if time.Now().After(deadline) {
+			s.stop()
+			panic(fmt.Errorf("redis-server does not answer: %w", err))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (s *redisServer) stop() {
+	if s.control != nil {
+		s.control.Close()
+	}
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+	os.RemoveAll(s.dir)
+}
+
+func (s *redisServer) url() string { return "redis://" + s.addr }
+
+// connect opens a client of rueidis with its defaults, which send what
+// goroutines ask at the same time in one write.
+func (s *redisServer) connect() rueidis.Client {
+	return must(rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}}))
+}
+
+func (s *redisServer) do(words ...string) rueidis.RedisResult {
+	return s.control.Do(context.Background(), s.control.B().Arbitrary(words...).Build())
+}
+
+// work is what the server did since it started.
+type work struct {
+	commands float64 // those that scripts ran included
+	reads    float64 // from sockets: with one caller, the round trips
+	bytes    float64 // in and out
+	cpu      float64 // seconds, user and system
+}
+
+func (s *redisServer) work() work {
+	var w work
+	for line := range strings.Lines(must(s.do("INFO", "everything").ToString())) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		number := func() float64 { return must(strconv.ParseFloat(value, 64)) }
+		switch {
+		case strings.HasPrefix(name, "cmdstat_"):
+			calls, _, _ := strings.Cut(strings.TrimPrefix(value, "calls="), ",")
+			w.commands += must(strconv.ParseFloat(calls, 64))
+		case name == "total_reads_processed":
+			w.reads = number()
+		case name == "total_net_input_bytes", name == "total_net_output_bytes":
+			w.bytes += number()
+		case name == "used_cpu_user", name == "used_cpu_sys":
+			w.cpu += number()
+		}
+	}
+	return w
+}
+
+// since returns what was done between two readings, the first of which is
+// counted among it: one command, one read, and the bytes of its own answer.
+func (w work) since(before work) work {
+	return work{w.commands - before.commands, w.reads - before.reads, w.bytes - before.bytes, w.cpu - before.cpu}
+}
+
+func (w *work) add(v work) {
+	*w = work{w.commands + v.commands, w.reads + v.reads, w.bytes + v.bytes, w.cpu + v.cpu}
+}
+
+// usedMemory is what all data costs the server.
+func (s *redisServer) usedMemory() float64 {
+	for line := range strings.Lines(must(s.do("INFO", "memory").ToString())) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
+			return must(strconv.ParseFloat(value, 64))
+		}
+	}
+	panic("redis-server tells no used_memory")
+}
