@@ -1,0 +1,229 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/redis/rueidis"
+)
+
+const (
+	beatEvery  = 500 * time.Millisecond
+	beatWait   = time.Second      // for the answer
+	pruneEvery = 30 * time.Second // what has expired
+	batchWait  = 5 * time.Second  // for the answers to a batch
+)
+
+// run follows Redis until Close, connecting anew whenever it is lost.
+func (s *Blocks) run() {
+	for pause := leastPause; s.ctx.Err() == nil; pause = min(2*pause, mostPause) {
+		synchronised, err := s.follow()
+		if synchronised {
+			pause = leastPause
+		}
+		s.report(fmt.Errorf("redis: %w: not synchronised: %w", gatehouse.ErrUnavailable, err))
+		wait(s.ctx, pause/2+rand.N(pause))
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+var (
+	errLost    = errors.New("the connection that tells of changes was lost")
+	errChanged = errors.New("the servers of the Cluster have changed")
+)
+
+// follow connects, reads everything and then what changes. It returns when it
+// cannot be sure any more to hear of each change, which only a new connection
+// and reading everything again makes good.
+func (s *Blocks) follow() (synchronised bool, err error) {
+	news := newChanges()
+	r, hangUp, err := s.connect(news)
+	if err != nil {
+		return false, err
+	}
+	defer hangUp()
+	servers, err := s.beat(r, nil)
+	if err != nil {
+		return false, err
+	}
+	// A change from now on is either seen by what is read or in the news.
+	if err := s.readAll(r); err != nil {
+		return false, err
+	}
+	s.report(s.giveBack(r))
+	beat, prune := time.NewTicker(beatEvery), time.NewTicker(pruneEvery)
+	defer beat.Stop()
+	defer prune.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return true, errClosed
+		case <-news.wake:
+			keys, lost := news.take()
+			if lost {
+				return true, errLost
+			}
+			err = s.readChanged(r, keys)
+		case <-beat.C:
+			if servers, err = s.beat(r, servers); err == nil {
+				s.report(s.giveBack(r))
+			}
+		case now := <-prune.C:
+			s.prune(now)
+		}
+		if err != nil {
+			return true, err
+		}
+	}
+}
+
+// connect returns a client of its own, each connection of which tells news of
+// every change.
+func (s *Blocks) connect(news *changes) (r rueidis.Client, hangUp func(), err error) {
+	o := s.client.clientOption()
+	o.AlwaysRESP2, o.DisableCache = false, false
+	o.ClientTrackingOptions = []string{"PREFIX", s.client.blockKeys(), "BCAST"}
+	o.OnInvalidations = news.add
+	o.ClusterOption.ShardsRefreshInterval = time.Second
+	own := &conns{}
+	o.DialCtxFn = own.dialer(o.DialCtxFn)
+	stop := context.AfterFunc(s.ctx, own.shut)
+	r, err = rueidis.NewClient(o)
+	hangUp = func() {
+		stop()
+		own.shut()
+		if r != nil {
+			r.Close()
+		}
+	}
+	if err != nil {
+		hangUp()
+		return nil, nil, err
+	}
+	return r, hangUp, nil
+}
+
+// beat asks every server for a sign of life, and so keeps a connection to each.
+// It fails when a master that was there before does not answer, is another
+// connection or no master any more, or when there is a new one. It returns the
+// masters, with the IDs of the connections.
+func (s *Blocks) beat(r rueidis.Client, before map[string]int64) (map[string]int64, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, beatWait)
+	defer cancel()
+	var (
+		mu      sync.Mutex
+		wg      sync.WaitGroup
+		masters = map[string]int64{}
+		failure error
+	)
+	for address, node := range r.Nodes() {
+		wg.Go(func() {
+			role, id, err := hello(ctx, node)
+			mu.Lock()
+			defer mu.Unlock()
+			_, was := before[address]
+			if err != nil && (was || before == nil) {
+				failure = err
+			}
+			if err == nil && role == "master" {
+				masters[address] = id
+			}
+		})
+	}
+	wg.Wait()
+	switch {
+	case before == nil && len(masters) > 0:
+		return masters, nil // what else is needed is seen by reading
+	case failure != nil:
+		return nil, failure
+	case before == nil || !maps.Equal(before, masters):
+		return nil, errChanged
+	}
+	return masters, nil
+}
+
+// hello returns the role of a server and the ID of the connection to it. Unlike
+// ROLE and INFO, any user may ask.
+func hello(ctx context.Context, node rueidis.Client) (role string, id int64, err error) {
+	answer, err := node.Do(ctx, node.B().Arbitrary("HELLO", "3").Build()).AsMap()
+	if err != nil {
+		return "", 0, err
+	}
+	roleField, idField := answer["role"], answer["id"]
+	role, err = roleField.ToString()
+	if err != nil {
+		return "", 0, err
+	}
+	id, err = idField.ToInt64()
+	return role, id, err
+}
+
+// report tells of a change of state.
+func (s *Blocks) report(err error) {
+	s.reporting.Lock()
+	was := s.state
+	s.state = err
+	s.reporting.Unlock()
+	if s.onState != nil && (was == nil) != (err == nil) {
+		s.onState(err)
+	}
+}
+
+// changes collects what was told to have changed since it was last asked.
+type changes struct {
+	wake chan struct{}
+
+	mu   sync.Mutex
+	keys map[string]struct{}
+	lost bool // and what has changed is not known
+}
+
+// maxChanges is from how many changes on everything is read again instead.
+const maxChanges = 1 << 18
+
+func newChanges() *changes {
+	return &changes{wake: make(chan struct{}, 1), keys: map[string]struct{}{}}
+}
+
+// add is what rueidis calls when keys have changed, and with nil when all may
+// have, or a connection was lost.
+func (c *changes) add(keys []rueidis.RedisMessage) {
+	c.mu.Lock()
+	for _, k := range keys {
+		if name, err := k.ToString(); err == nil {
+			c.keys[name] = struct{}{}
+		}
+	}
+	if keys == nil || len(c.keys) > maxChanges {
+		c.lost = true
+		clear(c.keys)
+	}
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *changes) take() (keys []string, lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys = slices.Collect(maps.Keys(c.keys))
+	clear(c.keys)
+	return keys, c.lost
+}

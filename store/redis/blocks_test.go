@@ -1,0 +1,108 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/internal/testserver"
+	"github.com/fluxstudio/gatehouse/store/redis"
+	"github.com/fluxstudio/gatehouse/store/storetest"
+)
+
+func TestBlocks(t *testing.T) {
+	server := testserver.Redis(t)
+	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return openNode(t, server.URL, ownPrefix()).Blocks })
+}
+
+func TestBlocksInACluster(t *testing.T) {
+	cluster := testserver.RedisCluster(t)
+	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return openNode(t, cluster.URL, ownPrefix()).Blocks })
+}
+
+// node is one of several that share a Redis.
+type node struct {
+	*redis.Blocks
+	client *redis.Client
+	states chan error
+}
+
+// openNode returns a node that is synchronised.
+func openNode(t testing.TB, url, prefix string) *node {
+	t.Helper()
+	n := startNode(t, url, prefix)
+	n.wantState(t, true)
+	eventually(t, "a connection", func() bool { return n.client.Ping(t.Context()) == nil })
+	return n
+}
+
+func startNode(t testing.TB, url, prefix string) *node {
+	t.Helper()
+	client, err := redis.Open(url, redis.Options{Prefix: prefix, Timeout: testTimeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{client: client, states: make(chan error, 1000)}
+	n.Blocks = redis.NewBlocks(client, redis.BlocksOptions{OnState: func(err error) { n.states <- err }})
+	t.Cleanup(func() {
+		n.Blocks.Close()
+		client.Close()
+	})
+	return n
+}
+
+// testTimeout is longer than the default, for machines that do much at once.
+const testTimeout = 500 * time.Millisecond
+
+// wantState waits until the node is told that it is synchronised, or is not.
+func (n *node) wantState(t testing.TB, synchronised bool) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for {
+		select {
+		case err := <-n.states:
+			if (err == nil) == synchronised {
+				return
+			}
+		case <-limit:
+			t.Fatalf("synchronised is not %v in time; the state is: %v", synchronised, n.State())
+		}
+	}
+}
+
+func (n *node) blocked(t testing.TB, ip string) bool {
+	t.Helper()
+	_, ok, err := n.Blocked(context.Background(), netip.MustParseAddr(ip), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+// eventually waits until something is true.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	limit, again := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-again.C:
+		case <-limit:
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+var prefixes atomic.Int64
+
+// ownPrefix lets tests share a server.
+func ownPrefix() string { return fmt.Sprintf("test%d", prefixes.Add(1)) }
+
+func hourBlock(id, prefix string) gatehouse.Block {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return gatehouse.Block{ID: id, Prefix: netip.MustParsePrefix(prefix), Reason: "test", By: "gatehouse", Created: now, Until: now.Add(time.Hour)}
+}
