@@ -1,0 +1,31 @@
+package redis
+
+import "encoding/binary"
+
+// expect says where news about a request is to go.
+func (w *Windows) expect(id uint64, granted chan grant) {
+	w.mu.Lock()
+	w.waiting[id] = granted
+	w.mu.Unlock()
+}
+
+func (w *Windows) unexpect(id uint64) {
+	w.mu.Lock()
+	delete(w.waiting, id)
+	w.mu.Unlock()
+}
+
+// hear passes on what the scripts have published: pairs of ID and tally. Over
+// means that there is no place to be had any more.
+func (w *Windows) hear(news string) {
+	text := []byte(news)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ; len(text) >= grantBytes; text = text[grantBytes:] {
+		id := binary.BigEndian.Uint64(text)
+		select {
+		case w.waiting[id] <- grant{id, tallyOf(int64(binary.BigEndian.Uint64(text[8:])))}:
+		default: // it has left, or has been told before
+		}
+	}
+}
