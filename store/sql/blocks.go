@@ -33,7 +33,7 @@ func (s *Store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, 
 	if !b.Until.IsZero() {
 		ends = micros(b.Until)
 	}
-	return change(ctx, s, func(ctx context.Context, h *handle) (gatehouse.Block, error) {
+	return change(ctx, s, lockNetwork(network), func(ctx context.Context, h *handle) (gatehouse.Block, error) {
 		standing, err := one(ctx, h, scanBlock, "SELECT "+blockColumns+` FROM blocks
 			WHERE network = $1 AND removed IS NULL AND expires >= $2`, network, ends)
 		if err == nil || !errors.Is(err, gatehouse.ErrNotFound) {
@@ -53,7 +53,7 @@ func (s *Store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, 
 // gatehouse.ErrNotFound if none is in force at the instant at.
 func (s *Store) Lift(ctx context.Context, prefix netip.Prefix, at time.Time) (gatehouse.Block, error) {
 	network := gatehouse.CleanPrefix(prefix).String()
-	return change(ctx, s, func(ctx context.Context, h *handle) (gatehouse.Block, error) {
+	return change(ctx, s, lockNetwork(network), func(ctx context.Context, h *handle) (gatehouse.Block, error) {
 		return one(ctx, h, scanBlock, `UPDATE blocks SET removed = $2
 			WHERE network = $1 AND removed IS NULL AND expires > $2 RETURNING `+blockColumns,
 			network, micros(at))
@@ -99,7 +99,7 @@ func (s *Store) List(ctx context.Context, at time.Time) ([]gatehouse.Block, erro
 // PruneBlocks removes from history the blocks that were lifted, replaced or
 // expired before an instant, and returns how many. Nothing else forgets them.
 func (s *Store) PruneBlocks(ctx context.Context, before time.Time) (int, error) {
-	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
 		return h.exec(ctx, "DELETE FROM blocks WHERE expires < $1 OR removed < $1", micros(before))
 	})
 }

@@ -18,66 +18,43 @@ type link struct {
 	key  ed25519.PrivateKey // nil: heads are not signed
 
 	// For the transaction under way.
-	head          chain.Head
-	loaded, moved bool
-	forged        bool // the head is not one that the key has signed
+	head   chain.Head
+	moved  bool
+	forged bool // the head is not one that the key has signed
 
 	last chain.Head // the head that was signed or verified last
 }
 
-// begin forgets what an earlier transaction may not have kept. Another process
-// may have written since.
-func (l *link) begin() { l.head, l.loaded, l.moved, l.forged = chain.Head{}, false, false, false }
-
-// load finds where the chain ends. A head that somebody else has put there is
-// continued, since people are to log in, but never signed: verification is to go
-// on to find it.
-func (l *link) load(ctx context.Context, h *handle) error {
-	head, err := headOf(ctx, h, l.node)
-	if err != nil {
-		return err
-	}
-	l.head, l.loaded = head, true
+// begin takes up the chain at its end, as the database has it: another process
+// may have written since. A head that somebody else has put there is continued,
+// since people are to log in, but never signed: verification is to go on to find
+// it.
+func (l *link) begin(head chain.Head) {
+	l.head, l.moved, l.forged = head, false, false
 	if l.key == nil || head.Equal(l.last) {
-		return nil
+		return
 	}
 	if l.forged = !head.SignedBy(l.key.Public().(ed25519.PublicKey)); !l.forged {
 		l.last = head
 	}
-	return nil
 }
 
-// add writes rows of the security log, each with its hash.
-func (l *link) add(ctx context.Context, h *handle, rows []row) error {
-	if !l.loaded {
-		if err := l.load(ctx, h); err != nil {
-			return err
-		}
-	}
-	for i := range rows {
-		seq := l.head.Seq + 1
-		hash := chain.Next(l.head.Hash, l.node, seq, rows[i][:])
-		n, err := h.exec(ctx, insertText, append(rows[i][:], l.node, seq, hash[:])...)
-		if err != nil {
-			return err
-		}
-		if n > 0 { // else its ID is known, and it stays as it is
-			l.head.Seq, l.head.Hash, l.moved = seq, hash, true
-		}
-	}
-	return nil
+// next returns where the chain would end with one more record.
+func (l *link) next(r *row) chain.Head {
+	seq := l.head.Seq + 1
+	return chain.Head{Node: l.node, Seq: seq, Hash: chain.Next(l.head.Hash, l.node, seq, r[:])}
 }
+
+// move says that the record of next was added.
+func (l *link) move(head chain.Head) { l.head, l.moved = head, true }
 
 // seal signs how far the chain has come, before the transaction is committed.
-func (l *link) seal(ctx context.Context, h *handle) error {
-	if !l.moved {
-		return nil
-	}
+func (l *link) seal() chain.Head {
 	if l.key != nil && !l.forged {
 		l.head = l.head.Signed(l.key)
 		l.last = l.head
 	}
-	return putHead(ctx, h, atEnd, l.head)
+	return l.head
 }
 
 // Heads stand for where a chain begins, when earlier records were removed for
@@ -87,18 +64,21 @@ const (
 	atEnd       = "end"
 )
 
+const headText = "SELECT node, seq, hash, signature FROM log_heads WHERE node = $1 AND stands = 'end'"
+
 func headOf(ctx context.Context, h *handle, node string) (chain.Head, error) {
-	heads, err := all(ctx, h, scanHead, "SELECT node, seq, hash, signature FROM log_heads WHERE node = $1 AND stands = 'end'", node)
+	heads, err := all(ctx, h, scanHead, headText, node)
 	if err != nil || len(heads) == 0 {
 		return chain.Head{Node: node}, err
 	}
 	return heads[0], nil
 }
 
+const putHeadText = `INSERT INTO log_heads (node, stands, seq, hash, signature) VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT (node, stands) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, signature = excluded.signature`
+
 func putHead(ctx context.Context, h *handle, stands string, head chain.Head) error {
-	_, err := h.exec(ctx, `INSERT INTO log_heads (node, stands, seq, hash, signature) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (node, stands) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, signature = excluded.signature`,
-		head.Node, stands, head.Seq, head.Hash[:], head.Signature)
+	_, err := h.exec(ctx, putHeadText, head.Node, stands, head.Seq, head.Hash[:], head.Signature)
 	return err
 }
 
@@ -120,7 +100,7 @@ func readHash(b []byte) (h chain.Hash) {
 // openChain gives a new log its signed, empty head: a log without one has lost
 // it.
 func (s *Store) openChain(ctx context.Context) error {
-	_, err := change(ctx, s, func(ctx context.Context, h *handle) (struct{}, error) {
+	_, err := change(ctx, s, lockChain(s.writer.link.node), func(ctx context.Context, h *handle) (struct{}, error) {
 		l := &s.writer.link
 		head, err := headOf(ctx, h, l.node)
 		if err == nil && head.Seq == 0 && head.Signature == nil {
@@ -138,14 +118,20 @@ func (s *Store) openChain(ctx context.Context) error {
 // log, up to the first one that is not older than before, and returns how many.
 // It signs where the log begins from then on.
 func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) (int, error) {
-	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
-		const old = `SELECT seq FROM security_log
-			WHERE seq < coalesce((SELECT min(seq) FROM security_log WHERE time >= $1), 9223372036854775807)
-			ORDER BY seq LIMIT $2`
-		last, err := all(ctx, h, scanHead, `SELECT node, chain_seq, hash, NULL FROM security_log
-			WHERE seq IN (SELECT max(seq) FROM security_log WHERE seq IN (`+old+`) GROUP BY node)`, micros(before), max(limit, 0))
+	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
+		// One statement, as another node may add an old record between two.
+		gone, err := all(ctx, h, scanHead, `WITH first AS (SELECT seq, time FROM security_log ORDER BY seq LIMIT $2)
+			DELETE FROM security_log WHERE seq IN (SELECT seq FROM first
+				WHERE seq < coalesce((SELECT min(seq) FROM first WHERE time >= $1), 9223372036854775807))
+			RETURNING node, chain_seq, hash, NULL`, micros(before), max(limit, 0))
 		if err != nil {
 			return 0, err
+		}
+		last := map[string]chain.Head{}
+		for _, head := range gone {
+			if head.Seq >= last[head.Node].Seq {
+				last[head.Node] = head
+			}
 		}
 		for _, head := range last {
 			head.Begins = true
@@ -156,7 +142,7 @@ func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) 
 				return 0, err
 			}
 		}
-		return h.exec(ctx, "DELETE FROM security_log WHERE seq IN ("+old+")", micros(before), max(limit, 0))
+		return len(gone), nil
 	})
 }
 
@@ -176,7 +162,7 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 		return Verified{}, err
 	}
 	defer s.leave()
-	tx, err := s.reads.BeginTx(ctx, &stdsql.TxOptions{ReadOnly: true}) // heads and records of one moment
+	tx, err := s.reads.BeginTx(ctx, &stdsql.TxOptions{ReadOnly: true, Isolation: s.database.snapshot}) // heads and records of one moment
 	if err != nil {
 		return Verified{}, failed(ctx, err)
 	}

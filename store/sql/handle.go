@@ -5,8 +5,11 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fluxstudio/gatehouse"
 )
@@ -59,12 +62,17 @@ func (h *handle) exec(ctx context.Context, text string, args ...any) (int, error
 	if err != nil {
 		return 0, failed(ctx, err)
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := stmt.ExecContext(ctx, storable(args)...)
 	if err != nil {
 		return 0, failed(ctx, err)
 	}
 	n, err := result.RowsAffected()
 	return int(n), failed(ctx, err)
+}
+
+func scanText(read scan) (text string, err error) {
+	err = read(&text)
+	return text, err
 }
 
 // scan reads the columns of one row; it is the Scan method of stdsql.Rows.
@@ -76,13 +84,13 @@ func all[T any](ctx context.Context, h *handle, read func(scan) (T, error), text
 	if err != nil {
 		return nil, failed(ctx, err)
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := stmt.QueryContext(ctx, storable(args)...)
 	return collect(ctx, rows, err, read)
 }
 
 // allOnce is all for a text that is not kept prepared.
 func allOnce[T any](ctx context.Context, h *handle, read func(scan) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := h.db.QueryContext(ctx, text, args...)
+	rows, err := h.db.QueryContext(ctx, text, storable(args)...)
 	return collect(ctx, rows, err, read)
 }
 
@@ -134,6 +142,19 @@ func gaveUp(ended error) error {
 		return fmt.Errorf("sql: %w: %w", gatehouse.ErrUnavailable, ended)
 	}
 	return fmt.Errorf("sql: %w", ended)
+}
+
+// storable replaces what is no text by U+FFFD: PostgreSQL refuses NUL and
+// invalid UTF-8, and somebody who asks for a name with such in it is to be told
+// that nobody has it, not that the database fails.
+func storable(args []any) []any {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+			args = slices.Clone(args)
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
 }
 
 // Times as columns: microseconds since 1970. The zero time fits in.

@@ -31,12 +31,6 @@ func (s *Store) Append(ctx context.Context, records ...gatehouse.Record) error {
 	return s.writer.do(ctx, &write{rows: rows})
 }
 
-// insertText adds one row. One with each statement is the fastest in SQLite: the
-// statement then needs no journal of its own, and finding a parameter by its name
-// takes time in proportion to how many there are.
-const insertText = "INSERT INTO security_log (" + columns + `, node, chain_seq, hash)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING`
-
 // placeholders returns "$first, $first+1, ...", n of them.
 func placeholders(first, n int) string {
 	var b strings.Builder

@@ -6,7 +6,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 )
@@ -15,8 +18,8 @@ import (
 var (
 	// ErrNewerSchema says that a newer Gatehouse has written the database.
 	ErrNewerSchema = errors.New("the database is from a newer version of gatehouse")
-	// ErrOlderSchema says that the database must be opened with OpenSQLite
-	// once, to bring it up to date.
+	// ErrOlderSchema says that the database must be opened with OpenSQLite or
+	// OpenPostgres once, to bring it up to date.
 	ErrOlderSchema = errors.New("the database is from an older version of gatehouse")
 	// ErrForeign says that the database belongs to another program.
 	ErrForeign = errors.New("the database is not one of gatehouse")
@@ -26,27 +29,28 @@ var (
 var migrations embed.FS
 
 // schema compares a database with this program.
-func schema(ctx context.Context, db *stdsql.DB) (p *goose.Provider, has, wants int64, err error) {
+func (d *database) schema(ctx context.Context, db *stdsql.DB) (p *goose.Provider, has, wants int64, err error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	p, err = goose.NewProvider(dialect, db, dir, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	options := append(slices.Clip(d.options), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	p, err = goose.NewProvider(d.dialect, db, rewritten{dir, d.migrations}, options...)
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	for _, source := range p.ListSources() {
 		wants = max(wants, source.Version)
 	}
-	var tables, ours int
-	if err := db.QueryRowContext(ctx, tableCount).Scan(&tables, &ours); err != nil {
+	var tables, versions, logs int
+	if err := db.QueryRowContext(ctx, d.tableCount).Scan(&tables, &versions, &logs); err != nil {
 		return nil, 0, 0, err
 	}
-	if ours == 0 {
-		if tables > 0 {
-			return nil, 0, 0, ErrForeign
-		}
+	switch {
+	case tables == 0:
 		return p, 0, wants, nil
+	case versions == 0 || tables > 1 && logs == 0: // others use goose too
+		return nil, 0, 0, ErrForeign
 	}
 	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&has); err != nil {
 		return nil, 0, 0, err
@@ -59,11 +63,11 @@ func schema(ctx context.Context, db *stdsql.DB) (p *goose.Provider, has, wants i
 
 // migrate brings the schema up to date. Of two processes that do so at the same
 // time, one finds the other's work: it looks again.
-func migrate(ctx context.Context, db *stdsql.DB) error {
+func (d *database) migrate(ctx context.Context, db *stdsql.DB) error {
 	const attempts = 3
 	var failures error
 	for range attempts {
-		p, has, wants, err := schema(ctx, db)
+		p, has, wants, err := d.schema(ctx, db)
 		if err != nil {
 			return err
 		}
@@ -74,7 +78,7 @@ func migrate(ctx context.Context, db *stdsql.DB) error {
 			failures = errors.Join(failures, fmt.Errorf("bring the schema up to date: %w", err))
 		}
 	}
-	_, has, wants, err := schema(ctx, db)
+	_, has, wants, err := d.schema(ctx, db)
 	if err == nil && has == wants {
 		return nil
 	}
@@ -82,10 +86,35 @@ func migrate(ctx context.Context, db *stdsql.DB) error {
 }
 
 // checkSchema reports a database whose schema is not this program's.
-func checkSchema(ctx context.Context, db *stdsql.DB) error {
-	_, has, wants, err := schema(ctx, db)
+func (d *database) checkSchema(ctx context.Context, db *stdsql.DB) error {
+	_, has, wants, err := d.schema(ctx, db)
 	if err == nil && has < wants {
 		err = fmt.Errorf("%w (its schema is %d, this program needs %d): start the server once to bring it up to date", ErrOlderSchema, has, wants)
 	}
 	return err
 }
+
+// rewritten is files of text, put into the words of one database.
+type rewritten struct {
+	fs.FS
+	words *strings.Replacer
+}
+
+func (r rewritten) Open(name string) (fs.File, error) {
+	f, err := r.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return f, err
+	}
+	text, err := io.ReadAll(f)
+	return rewrittenFile{f, strings.NewReader(r.words.Replace(string(text)))}, err
+}
+
+type rewrittenFile struct {
+	fs.File
+	text *strings.Reader
+}
+
+func (f rewrittenFile) Read(b []byte) (int, error) { return f.text.Read(b) }

@@ -23,7 +23,14 @@ const tokenReused = "token_reuse_detected"
 // retry out of a stolen token. A grace of zero allows no retry. In a session
 // that is over nothing is reuse any more.
 func (s *Store) Rotate(ctx context.Context, r accounts.Rotation) (accounts.RotationResult, error) {
-	return change(ctx, s, func(ctx context.Context, h *handle) (result accounts.RotationResult, err error) {
+	lock, err := s.lockOfToken(ctx, r.Presented)
+	if errors.Is(err, gatehouse.ErrNotFound) {
+		return accounts.RotationResult{}, nil // TokenUnknown
+	}
+	if err != nil {
+		return accounts.RotationResult{}, err
+	}
+	return change(ctx, s, lock, func(ctx context.Context, h *handle) (result accounts.RotationResult, err error) {
 		t, err := one(ctx, h, scanToken, `SELECT t.session_id, t.expires, t.spent, t.salt, n.hash IS NOT NULL AND n.spent IS NULL
 			FROM refresh_tokens AS t LEFT JOIN refresh_tokens AS n ON n.hash = t.successor WHERE t.hash = $1`, r.Presented[:])
 		if errors.Is(err, gatehouse.ErrNotFound) {
@@ -74,6 +81,19 @@ func (s *Store) Rotate(ctx context.Context, r accounts.Rotation) (accounts.Rotat
 		ss, err = sessionByID(ctx, h, ss.ID)
 		return accounts.RotationResult{Outcome: accounts.Rotated, Session: ss, Salt: r.Salt}, err
 	})
+}
+
+// lockOfToken returns the lock of the user whose token this is: a token never
+// changes hands.
+func (s *Store) lockOfToken(ctx context.Context, hash accounts.TokenHash) (string, error) {
+	if !s.database.shared {
+		return lockNothing, nil
+	}
+	user, err := look(ctx, s, func(ctx context.Context, h *handle) (string, error) {
+		return one(ctx, h, scanText, `SELECT user_id FROM sessions WHERE id =
+			(SELECT session_id FROM refresh_tokens WHERE hash = $1)`, hash[:])
+	})
+	return lockUser(user), err
 }
 
 // token is a refresh token as Rotate needs it.

@@ -21,7 +21,7 @@ func (s *Store) CreateSession(ctx context.Context, ss accounts.Session, first ac
 	if err != nil {
 		return err
 	}
-	_, err = change(ctx, s, func(ctx context.Context, h *handle) (none struct{}, err error) {
+	_, err = change(ctx, s, lockUser(ss.User), func(ctx context.Context, h *handle) (none struct{}, err error) {
 		u, err := userByID(ctx, h, ss.User)
 		if err != nil {
 			return none, err
@@ -64,7 +64,7 @@ func (s *Store) EndSessions(ctx context.Context, f accounts.SessionFilter, at ti
 	if f.User == "" {
 		return 0, errors.New("sql: a session filter without a user")
 	}
-	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+	return change(ctx, s, lockUser(f.User), func(ctx context.Context, h *handle) (int, error) {
 		return endSessions(ctx, h, f, at, reason)
 	})
 }
@@ -79,8 +79,9 @@ func endSessions(ctx context.Context, h *handle, f accounts.SessionFilter, at ti
 // DeleteExpired removes at most limit sessions that ended or expired before the
 // given instant, with their tokens, and returns how many.
 func (s *Store) DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error) {
-	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
-		return h.exec(ctx, `DELETE FROM sessions WHERE id IN
+	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
+		// Asked twice: a session that another node has just extended is spared.
+		return h.exec(ctx, `DELETE FROM sessions WHERE (expires < $1 OR ended < $1) AND id IN
 			(SELECT id FROM sessions WHERE expires < $1 OR ended < $1 LIMIT $2)`, micros(before), max(limit, 0))
 	})
 }

@@ -25,7 +25,7 @@ func (s *Store) See(ctx context.Context, user string, sg gatehouse.Sighting) ([]
 		return nil, fmt.Errorf("sql: sighting: %w", err)
 	}
 	device, country := sg.Device.ID, sg.Place.Country
-	return change(ctx, s, func(ctx context.Context, h *handle) ([]gatehouse.Sighting, error) {
+	return change(ctx, s, lockUser(user), func(ctx context.Context, h *handle) ([]gatehouse.Sighting, error) {
 		earlier, err := all(ctx, h, scanSighting,
 			"SELECT detail FROM sightings WHERE user_id = $1 ORDER BY time DESC, device_id, country", user)
 		if err != nil {

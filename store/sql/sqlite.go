@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -18,9 +18,57 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// beginWriting takes SQLite's one write lock at once, so that what an operation
-// reads cannot change before it writes.
-const beginWriting = "BEGIN IMMEDIATE"
+var sqliteDatabase = &database{
+	dialect:    goose.DialectSQLite3,
+	migrations: strings.NewReplacer(),
+	tableCount: `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version'), count(*) FILTER (WHERE name = 'security_log')
+		FROM sqlite_master WHERE type = 'table'`,
+	transient: func(error) bool { return false },
+	single:    func(error) bool { return false },
+	session:   func(_ *stdsql.Conn, h *handle) session { return sqliteSession{h} },
+}
+
+// sqliteSession runs transactions that hold SQLite's one write lock from the
+// beginning, so that what an operation reads cannot change before it writes.
+type sqliteSession struct{ *handle }
+
+func (s sqliteSession) begin(ctx context.Context, _ []string, _ bool) error {
+	_, err := s.exec(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+func (s sqliteSession) commit(ctx context.Context) error {
+	_, err := s.exec(ctx, "COMMIT")
+	return err
+}
+
+// add adds one row with each statement, which is the fastest in SQLite: the
+// statement then needs no journal of its own, and finding a parameter by its name
+// takes time in proportion to how many there are.
+func (s sqliteSession) add(ctx context.Context, l *link, rows []row) error {
+	head, err := headOf(ctx, s.handle, l.node)
+	if err != nil {
+		return err
+	}
+	l.begin(head)
+	for i := range rows {
+		next := l.next(&rows[i])
+		n, err := s.exec(ctx, insertText, append(rows[i][:], l.node, next.Seq, next.Hash[:])...)
+		if err != nil {
+			return err
+		}
+		if n > 0 { // else its ID is known
+			l.move(next)
+		}
+	}
+	if !l.moved {
+		return nil
+	}
+	return putHead(ctx, s.handle, atEnd, l.seal())
+}
+
+const insertText = "INSERT INTO security_log (" + columns + `, node, chain_seq, hash)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING`
 
 // OpenSQLite opens the database file at path, which it creates if there is none
 // (mode 0600; its directory must exist), and brings its schema up to date. Only
@@ -32,11 +80,11 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, path, o, func(ctx context.Context, db *stdsql.DB) error {
+	s, err := openFile(ctx, path, o, func(ctx context.Context, db *stdsql.DB) error {
 		if err := checkWritable(ctx, db); err != nil {
 			return err
 		}
-		return migrate(ctx, db)
+		return sqliteDatabase.migrate(ctx, db)
 	})
 	if err != nil {
 		return nil, err
@@ -60,10 +108,10 @@ func AttachSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sql: open database: %w", err)
 	}
-	return open(ctx, path, o, checkSchema)
+	return openFile(ctx, path, o, sqliteDatabase.checkSchema)
 }
 
-func open(ctx context.Context, path string, o Options, prepare func(context.Context, *stdsql.DB) error) (*Store, error) {
+func openFile(ctx context.Context, path string, o Options, prepare func(context.Context, *stdsql.DB) error) (*Store, error) {
 	o = o.withDefaults()
 	reads, err := stdsql.Open("sqlite", dsn(path, o, "query_only(1)"))
 	if err != nil {
@@ -78,7 +126,7 @@ func open(ctx context.Context, path string, o Options, prepare func(context.Cont
 	writes.SetMaxOpenConns(1)
 	// To connect for writing changes the journal mode: it comes after the look
 	// whether the file is one of ours.
-	_, _, _, err = schema(ctx, reads)
+	_, _, _, err = sqliteDatabase.schema(ctx, reads)
 	if err == nil {
 		err = connectWAL(ctx, writes, o.BusyTimeout)
 	}
@@ -88,7 +136,7 @@ func open(ctx context.Context, path string, o Options, prepare func(context.Cont
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	return newStore(reads, writes, o), nil
+	return newStore(sqliteDatabase, reads, writes, o), nil
 }
 
 // createFile makes sure that the file exists and is its owner's alone. SQLite
@@ -197,16 +245,4 @@ var writePragmas = []string{
 	"cache_size(-16384)",           // KiB
 	"wal_autocheckpoint(4000)",     // pages
 	"journal_size_limit(67108864)", // what a long read has made of the log is given back
-}
-
-// dialect is how the migrations speak to this database.
-const dialect = goose.DialectSQLite3
-
-// tableCount tells an empty database from somebody else's.
-const tableCount = "SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_master WHERE type = 'table'"
-
-// discard closes a connection for good, instead of returning it to its pool.
-func discard(conn *stdsql.Conn) {
-	conn.Raw(func(any) error { return driver.ErrBadConn })
-	conn.Close()
 }

@@ -24,8 +24,12 @@ type Options struct {
 	// Readers is how many queries may run at the same time. Default 4.
 	Readers int
 	// BusyTimeout is how long to wait for another process that writes to the
-	// same database. Default 5 s.
+	// same SQLite file. Default 5 s.
 	BusyTimeout time.Duration
+	// Timeout is how long PostgreSQL may take for a query, or for a transaction
+	// of the writer with all that is done again in it, before its connection is
+	// given up. Default 10 s.
+	Timeout time.Duration
 	// Node names the chain that the records of this process belong to; see
 	// package chain. Nodes that share a database have different names, and a
 	// process beside one that serves the same. Default "local".
@@ -48,6 +52,9 @@ func (o Options) withDefaults() Options {
 	if o.BusyTimeout <= 0 {
 		o.BusyTimeout = 5 * time.Second
 	}
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
 	return o
 }
 
@@ -57,6 +64,10 @@ var ErrClosed = fmt.Errorf("%w: closed", gatehouse.ErrUnavailable)
 
 // Store keeps records in a database. It is safe for concurrent use.
 type Store struct {
+	database *database
+	retries  int           // of a query whose connection was lost
+	timeout  time.Duration // of a query; 0: none
+
 	reads  *stdsql.DB
 	reader *handle
 	writes *stdsql.DB
@@ -67,13 +78,18 @@ type Store struct {
 	flying sync.WaitGroup
 }
 
-func newStore(reads, writes *stdsql.DB, o Options) *Store {
-	return &Store{
-		reads:  reads,
-		reader: newHandle(reads),
-		writes: writes,
-		writer: startWriter(writes, o),
+func newStore(d *database, reads, writes *stdsql.DB, o Options) *Store {
+	s := &Store{
+		database: d,
+		reads:    reads,
+		reader:   newHandle(reads),
+		writes:   writes,
+		writer:   startWriter(d, writes, o),
 	}
+	if d.shared { // SQLite has nothing to wait for but a disk
+		s.timeout, s.retries = o.Timeout, o.Readers
+	}
+	return s
 }
 
 // Close waits for the calls in flight and closes the database. Calls made
@@ -105,10 +121,25 @@ func (s *Store) enter() error {
 
 func (s *Store) leave() { s.flying.Done() }
 
+// ClockTime returns the time of the database server's clock, by which the nodes
+// that share it can keep to one clock. SQLite's is that of the process.
+func (s *Store) ClockTime(ctx context.Context) (time.Time, error) {
+	return look(ctx, s, func(ctx context.Context, h *handle) (time.Time, error) {
+		if s.database.clock == "" {
+			return time.Now(), nil
+		}
+		return one(ctx, h, func(read scan) (at time.Time, err error) {
+			var us int64
+			err = read(&us)
+			return fromMicros(us), err
+		}, s.database.clock)
+	})
+}
+
 // Ping reports whether records can be written, by writing once more how far the
 // log has come: a full disk fails it as it would fail a record.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+	_, err := change(ctx, s, lockNothing, func(ctx context.Context, h *handle) (int, error) {
 		return h.exec(ctx, "UPDATE log_heads SET seq = seq WHERE node = $1", s.writer.link.node)
 	})
 	return err

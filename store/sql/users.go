@@ -13,7 +13,7 @@ const userColumns = "id, account, email, name, password_hash, created, password_
 
 // CreateUser adds u, or returns accounts.ErrTaken.
 func (s *Store) CreateUser(ctx context.Context, u accounts.User) error {
-	_, err := change(ctx, s, func(ctx context.Context, h *handle) (none struct{}, err error) {
+	_, err := change(ctx, s, lockAccount(u.Account), func(ctx context.Context, h *handle) (none struct{}, err error) {
 		n, err := h.exec(ctx, "INSERT INTO users ("+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (account) DO NOTHING`,
 			u.ID, u.Account, u.Email, u.Name, u.PasswordHash, micros(u.Created), micros(u.PasswordChanged))
@@ -55,7 +55,7 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]accounts.
 // SetPassword replaces oldHash by newHash and ends the user's sessions except
 // keep. It returns how many were ended, or accounts.ErrPasswordChanged.
 func (s *Store) SetPassword(ctx context.Context, user, oldHash, newHash, keep string, at time.Time) (int, error) {
-	return change(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+	return change(ctx, s, lockUser(user), func(ctx context.Context, h *handle) (int, error) {
 		n, err := h.exec(ctx, `UPDATE users SET password_hash = $3, password_changed = $4
 			WHERE id = $1 AND password_hash = $2`, user, oldHash, newHash, micros(at))
 		if err != nil {
@@ -70,7 +70,7 @@ func (s *Store) SetPassword(ctx context.Context, user, oldHash, newHash, keep st
 
 // UpgradeHash replaces oldHash by newHash and ends no session.
 func (s *Store) UpgradeHash(ctx context.Context, user, oldHash, newHash string) error {
-	_, err := change(ctx, s, func(ctx context.Context, h *handle) (none struct{}, err error) {
+	_, err := change(ctx, s, lockUser(user), func(ctx context.Context, h *handle) (none struct{}, err error) {
 		n, err := h.exec(ctx, "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user, oldHash, newHash)
 		if err == nil && n == 0 {
 			err = whyNot(ctx, h, user)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // write is one thing that a caller wants done: journal rows to add, or an
@@ -13,6 +14,7 @@ import (
 type write struct {
 	rows []row
 	op   func(ctx context.Context, h *handle) error
+	lock string // what op decides on; see lockUser and the others
 
 	ctx   context.Context
 	state atomic.Int32
@@ -29,21 +31,28 @@ const (
 // writer owns the one connection that writes. What queues up while a
 // transaction is being committed is the next transaction.
 type writer struct {
-	db      *stdsql.DB
-	queue   chan *write
-	limit   int // of writes per transaction
-	stopped chan struct{}
+	database *database
+	db       *stdsql.DB
+	timeout  time.Duration // of a transaction; 0: none
+	queue    chan *write
+	limit    int // of writes per transaction
+	stopped  chan struct{}
 
 	// Only the writer's goroutine uses these.
-	conn   *stdsql.Conn // nil before the first transaction and after a failure
-	handle *handle      // on conn
-	link   link
+	conn    *stdsql.Conn // nil before the first transaction and after a failure
+	handle  *handle      // on conn
+	session session      // on conn
+	link    link
+	rows    []row // of the transaction under way
 }
 
-func startWriter(db *stdsql.DB, o Options) *writer {
+func startWriter(d *database, db *stdsql.DB, o Options) *writer {
 	w := &writer{
-		db: db, queue: make(chan *write, o.Queue), limit: o.Batch, stopped: make(chan struct{}),
+		database: d, db: db, queue: make(chan *write, o.Queue), limit: o.Batch, stopped: make(chan struct{}),
 		link: link{node: o.Node, key: o.Sign},
+	}
+	if d.shared {
+		w.timeout = o.Timeout
 	}
 	go w.run()
 	return w
@@ -88,11 +97,8 @@ func (w *writer) run() {
 	batch := make([]*write, 0, w.limit)
 	for first := range w.queue {
 		batch = w.gather(append(batch[:0], first))
-		err := w.transact(batch)
+		w.serve(batch)
 		for i, wr := range batch {
-			if err != nil { // whatever it decided was decided on what is undone now
-				wr.err = err
-			}
 			close(wr.done)
 			batch[i] = nil
 		}

@@ -50,7 +50,7 @@ func stall(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	begun, released, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		_, err := change(context.Background(), s, func(context.Context, *handle) (int, error) {
+		_, err := change(context.Background(), s, lockNothing, func(context.Context, *handle) (int, error) {
 			close(begun)
 			<-released
 			return 0, nil
@@ -96,7 +96,7 @@ func together(t *testing.T, s *Store, ops ...op) []error {
 	var wg sync.WaitGroup
 	for i, run := range ops {
 		wg.Go(func() {
-			_, errs[i] = change(context.Background(), s, func(ctx context.Context, h *handle) (int, error) { return 0, run(ctx, h) })
+			_, errs[i] = change(context.Background(), s, lockNothing, func(ctx context.Context, h *handle) (int, error) { return 0, run(ctx, h) })
 		})
 		queued(s, i+1)
 	}
@@ -184,7 +184,7 @@ func TestFullDisk(t *testing.T) {
 	s := openTest(t, Options{})
 	limit := func(pages string) {
 		t.Helper()
-		if _, err := change(t.Context(), s, func(ctx context.Context, h *handle) (int, error) {
+		if _, err := change(t.Context(), s, lockNothing, func(ctx context.Context, h *handle) (int, error) {
 			return 1, pragma(ctx, h, "PRAGMA max_page_count = "+pages)
 		}); err != nil {
 			t.Fatal(err)
@@ -256,7 +256,7 @@ func TestContextThatEndsAfterTheWriteBegan(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	released, failure := make(chan struct{}), make(chan error)
 	go func() {
-		_, err := change(ctx, s, func(_ context.Context, h *handle) (int, error) {
+		_, err := change(ctx, s, lockNothing, func(_ context.Context, h *handle) (int, error) {
 			cancel()
 			<-released
 			return 0, put("kept all the same")(context.Background(), h)
