@@ -73,20 +73,28 @@ func postgresUser() (*syscall.Credential, error) {
 // attempts is how often another port is tried when somebody else took it first.
 const attempts = 5
 
-// freePort returns a port of 127.0.0.1 that nobody listens on. It is below
-// Linux's range for outgoing connections: while a server is down no client can
-// be given its port as its own, and so connect to itself.
-func freePort() (int, error) {
+// Listen takes a free port of 127.0.0.1, below Linux's range for outgoing
+// connections: while nobody listens there, no client can be given it as its own
+// port, and so connect to itself.
+func Listen() (net.Listener, error) {
 	var last error
 	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := net.Listen("tcp", loopback(20000+rand.IntN(10000)))
 		if err == nil {
-			return port, l.Close()
+			return l, nil
 		}
 		last = err
 	}
-	return 0, fmt.Errorf("no free port: %w", last)
+	return nil, fmt.Errorf("no free port: %w", last)
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort() (int, error) {
+	l, err := Listen()
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

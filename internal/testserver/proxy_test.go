@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/fluxstudio/gatehouse/internal/testserver"
 )
 
@@ -25,7 +27,7 @@ func TestProxyFaults(t *testing.T) {
 		{"slow", func(p *testserver.FaultProxy) { p.Latency(300 * time.Millisecond) }, time.Minute, nil, nil},
 		{"too slow", func(p *testserver.FaultProxy) { p.Latency(time.Minute) }, 100 * time.Millisecond, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
 		{"black hole", (*testserver.FaultProxy).Blackhole, 100 * time.Millisecond, os.ErrDeadlineExceeded, os.ErrDeadlineExceeded},
-		{"reset", (*testserver.FaultProxy).Reset, time.Minute, io.EOF, syscall.ECONNRESET},
+		{"reset", (*testserver.FaultProxy).Reset, time.Minute, syscall.ECONNRESET, syscall.ECONNRESET},
 		{"down", (*testserver.FaultProxy).Down, time.Minute, io.EOF, syscall.ECONNREFUSED},
 	}
 	for _, tt := range tests {
@@ -55,5 +57,63 @@ func TestProxyFaults(t *testing.T) {
 				t.Errorf("healed: %v", err)
 			}
 		})
+	}
+}
+
+// What a network holds back while it is cut arrives once it is healed.
+func TestProxyDeliversLate(t *testing.T) {
+	r := testserver.Redis(t)
+	p := testserver.Proxy(t, r.Addr)
+	p.Blackhole()
+	conn, err := net.Dial("tcp", p.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := roundTrip(conn, 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	p.Heal()
+	want := "+PONG\r\n"
+	b := make([]byte, len(want))
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, b); err != nil || string(b) != want {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// Faults begin and end under answers of megabytes to clients that don't read
+// them, and the proxy neither hangs nor leaves a goroutine.
+func TestProxyUnderLoad(t *testing.T) {
+	r := testserver.Redis(t)
+	r.Call(t, "SETRANGE", "big", "3000000", "x")
+	before := goleak.IgnoreCurrent()
+	p := testserver.Proxy(t, r.Addr)
+	var clients []net.Conn
+	for _, fault := range []func(){p.Reset, p.Blackhole, func() { p.Latency(time.Hour) }, p.Down} {
+		for range 20 {
+			conn, err := net.Dial("tcp", p.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, conn)
+			if _, err := conn.Write([]byte("GET big\r\nGET big\r\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fault()
+		p.Heal()
+		if err := ping(p.Addr, time.Minute); err != nil {
+			t.Error(err)
+		}
+	}
+	p.Down()
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+	for _, c := range clients {
+		c.Close()
 	}
 }
