@@ -164,3 +164,24 @@ type Alerts interface {
 	// and an error says that the alert was not accepted.
 	Alert(ctx context.Context, r Record) error
 }
+
+// Feed passes on what was just recorded to everybody who watches, on every
+// node. It keeps nothing: who was not watching, or watches too slowly, has the
+// security log. Implementations are safe for concurrent use.
+type Feed interface {
+	// Publish passes records on, in their order. It never waits. What the
+	// records point to must not be changed afterwards.
+	Publish(records ...Record)
+	// Subscribe returns what is published from now on. The channel is closed
+	// soon after ctx has ended.
+	Subscribe(ctx context.Context) <-chan FeedMessage
+}
+
+// FeedMessage is what a watcher of a Feed gets.
+type FeedMessage struct {
+	// Record is shared by all watchers and must not be changed.
+	Record *Record
+	// Missed is how many records this watcher was too slow for since the one
+	// before.
+	Missed int
+}
