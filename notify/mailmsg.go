@@ -39,6 +39,7 @@ var tagColours = map[gatehouse.Severity]string{
 }
 
 func newPage(m Message) page {
+	const widest = 24
 	p := page{Message: m.clean(), When: when(m.Time), ID: token(m.Key), Width: len("When")}
 	p.Tag, p.Colour = p.Severity.String(), tagColours[p.Severity]
 	p.Foot = "Sent by Gatehouse, which watches over this login page."
@@ -52,7 +53,7 @@ func newPage(m Message) page {
 		p.Tag, p.Colour = "test", "#3b6ea5"
 	}
 	for _, f := range p.Facts {
-		p.Width = max(p.Width, utf8.RuneCountInString(f.Name))
+		p.Width = min(widest, max(p.Width, utf8.RuneCountInString(f.Name)))
 	}
 	return p
 }

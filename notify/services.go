@@ -103,7 +103,9 @@ type trip struct {
 	err    error
 }
 
-func newTrip(ctx context.Context, r Reach) *trip { return &trip{ctx: ctx, reach: r, next: r.transport()} }
+func newTrip(ctx context.Context, r Reach) *trip {
+	return &trip{ctx: ctx, reach: r, next: r.transport()}
+}
 
 // RoundTrip reads the whole answer, within bounds.
 func (t *trip) RoundTrip(req *http.Request) (*http.Response, error) {

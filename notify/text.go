@@ -19,9 +19,10 @@ const (
 	maxLinks   = 8
 )
 
-// bare replaces what mail and chat programs would make a link of by its
-// full-width likeness. An attacker's account name must not be a click away.
-var bare = strings.NewReplacer("://", "：//", "www.", "www．", "WWW.", "WWW．", "mailto:", "mailto：", "javascript:", "javascript：")
+// bare replaces by its full-width likeness what programs would make a link of,
+// because an attacker's site must not be a click away, and what begins an encoded
+// word in a mail header (RFC 2047), which would be decoded to what was cleaned.
+var bare = strings.NewReplacer("://", "：//", "www.", "www．", "Www.", "Www．", "WWW.", "WWW．", "mailto:", "mailto：", "=?", "＝?")
 
 // line makes one line of plain text of s, at most limit bytes, of which no mail
 // program makes a link or a header.
