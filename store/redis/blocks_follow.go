@@ -33,15 +33,6 @@ func (s *Blocks) run() {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
 var (
 	errLost    = errors.New("the connection that tells of changes was lost")
 	errChanged = errors.New("the servers of the Cluster have changed")
@@ -95,27 +86,11 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 // connect returns a client of its own, each connection of which tells news of
 // every change.
 func (s *Blocks) connect(news *changes) (r rueidis.Client, hangUp func(), err error) {
-	o := s.client.clientOption()
-	o.AlwaysRESP2, o.DisableCache = false, false
-	o.ClientTrackingOptions = []string{"PREFIX", s.client.blockKeys(), "BCAST"}
-	o.OnInvalidations = news.add
-	o.ClusterOption.ShardsRefreshInterval = time.Second
-	own := &conns{}
-	o.DialCtxFn = own.dialer(o.DialCtxFn)
-	stop := context.AfterFunc(s.ctx, own.shut)
-	r, err = rueidis.NewClient(o)
-	hangUp = func() {
-		stop()
-		own.shut()
-		if r != nil {
-			r.Close()
-		}
-	}
-	if err != nil {
-		hangUp()
-		return nil, nil, err
-	}
-	return r, hangUp, nil
+	return s.client.another(s.ctx, func(o *rueidis.ClientOption) {
+		o.DisableCache = false
+		o.ClientTrackingOptions = []string{"PREFIX", s.client.blockKeys(), "BCAST"}
+		o.OnInvalidations = news.add
+	})
 }
 
 // beat asks every server for a sign of life, and so keeps a connection to each.
