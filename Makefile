@@ -6,7 +6,7 @@ GO ?= go
 FUZZTIME ?= 20000x
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test lint unit fuzz e2e bench tools geoip-refresh demo
+.PHONY: help build test lint unit fuzz e2e bench tools geoip-refresh demo cluster test-faults
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -40,3 +40,9 @@ geoip-refresh: ## Replace the country data by the newest release
 
 demo: ## See every rule fire
 	$(GO) run ./cmd/gatehouse demo
+
+cluster: ## Three nodes with Redis and PostgreSQL on this machine, to try out
+	$(GO) run ./internal/cluster
+
+test-faults: ## Long fault tests against real servers
+	$(GO) test -timeout 60m -count=1 ./faults -long

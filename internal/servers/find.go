@@ -88,6 +88,12 @@ func Listen() (net.Listener, error) {
 	return nil, fmt.Errorf("no free port: %w", last)
 }
 
+// FreeAddr returns an address of 127.0.0.1 whose port was free a moment ago.
+func FreeAddr() (string, error) {
+	port, err := freePort()
+	return loopback(port), err
+}
+
 // freePort returns a port that was free a moment ago.
 func freePort() (int, error) {
 	l, err := Listen()

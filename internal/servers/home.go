@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 )
 
@@ -76,10 +75,10 @@ func (h *home) command(program string, args ...string) *exec.Cmd {
 	return c
 }
 
-// logTail is the end of what the server wrote, or why that can't be had.
-func (h *home) logTail() string {
+// logTail is the end of a log, or why that can't be had.
+func logTail(path string) string {
 	const most = 16 << 10
-	f, err := os.Open(h.logPath())
+	f, err := os.Open(path)
 	if err != nil {
 		return err.Error()
 	}
@@ -95,5 +94,3 @@ func (h *home) logTail() string {
 	}
 	return string(b)
 }
-
-func (h *home) logPath() string { return filepath.Join(h.dir, "log") }

@@ -111,7 +111,7 @@ func (p *Postgres) start() error {
 	if p.process != nil {
 		return nil
 	}
-	started, err := p.home.start(filepath.Join(p.programs, "postgres"), p.args...)
+	started, err := start(p.home.command(filepath.Join(p.programs, "postgres"), p.args...), p.log())
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,9 @@ func (p *Postgres) Running() bool {
 }
 
 // Log returns the end of what the server wrote, at most 16 KiB.
-func (p *Postgres) Log() string { return p.home.logTail() }
+func (p *Postgres) Log() string { return logTail(p.log()) }
+
+func (p *Postgres) log() string { return filepath.Join(p.home.dir, "log") }
 
 // End ends the server for good and removes its directory.
 func (p *Postgres) End() error {

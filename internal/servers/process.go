@@ -18,23 +18,22 @@ const patience = time.Minute
 
 // process is a server that was started.
 type process struct {
-	cmd  *exec.Cmd
-	home *home
+	cmd *exec.Cmd
+	log string // path
 }
 
-// start runs a program whose output goes to the home's log.
-func (h *home) start(program string, args ...string) (*process, error) {
-	log, err := os.OpenFile(h.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// start runs a command whose output is appended to a file.
+func start(c *exec.Cmd, log string) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	c := h.command(program, args...)
-	c.Stdout, c.Stderr = log, log
+	defer out.Close()
+	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	return &process{cmd: c, home: h}, nil
+	return &process{c, log}, nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
@@ -50,7 +49,7 @@ func (p *process) ready(probe func(context.Context) error) error {
 		return probe(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("%s is not ready: %w; its log:\n%s", p.cmd.Path, err, p.home.logTail())
+		return fmt.Errorf("%s is not ready: %w; its log:\n%s", p.cmd.Path, err, logTail(p.log))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,7 +71,7 @@ func (r *Redis) Start() error {
 	if r.process != nil {
 		return nil
 	}
-	p, err := r.home.start(r.program, r.args...)
+	p, err := start(r.home.command(r.program, r.args...), r.log())
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,9 @@ func (r *Redis) Call(args ...string) (string, error) {
 }
 
 // Log returns the end of what the server wrote, at most 16 KiB.
-func (r *Redis) Log() string { return r.home.logTail() }
+func (r *Redis) Log() string { return logTail(r.log()) }
+
+func (r *Redis) log() string { return filepath.Join(r.home.dir, "log") }
 
 // End ends the server for good and removes its directory.
 func (r *Redis) End() error { return errors.Join(r.Kill(), r.home.remove()) }

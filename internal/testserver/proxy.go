@@ -14,8 +14,9 @@ import (
 // What it is told holds for connections that are open as well as for new ones,
 // and replaces what it was told before. It is safe for concurrent use.
 //
-// It is no Toxiproxy, because that one hangs when a fault ends while answers of
-// megabytes are under way, and cannot reset connections that were open before.
+// It is no Toxiproxy, because that one hangs, and leaves goroutines, when a fault
+// ends while answers of megabytes are under way, and cannot reset connections
+// that were open before.
 type FaultProxy struct {
 	Addr string // host:port
 
