@@ -16,9 +16,8 @@ import (
 
 const (
 	beatEvery  = 500 * time.Millisecond
-	beatWait   = time.Second      // for the answer
+	answerWait = time.Second      // for the answers to a batch
 	pruneEvery = 30 * time.Second // what has expired
-	batchWait  = 5 * time.Second  // for the answers to a batch
 )
 
 // run follows Redis until Close, connecting anew whenever it is lost.
@@ -98,7 +97,7 @@ func (s *Blocks) connect(news *changes) (r rueidis.Client, hangUp func(), err er
 // connection or no master any more, or when there is a new one. It returns the
 // masters, with the IDs of the connections.
 func (s *Blocks) beat(r rueidis.Client, before map[string]int64) (map[string]int64, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, beatWait)
+	ctx, cancel := context.WithTimeout(s.ctx, answerWait)
 	defer cancel()
 	var (
 		mu      sync.Mutex

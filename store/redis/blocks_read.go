@@ -110,7 +110,7 @@ func (s *Blocks) read(r rueidis.Client, prefixes []netip.Prefix) ([]blockUpdate,
 // batch sends commands together and fails if one could not be carried out, but
 // for a key that holds something of another type.
 func (s *Blocks) batch(r rueidis.Client, cmds rueidis.Commands) ([]rueidis.RedisResult, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, batchWait)
+	ctx, cancel := context.WithTimeout(s.ctx, answerWait)
 	defer cancel()
 	results := r.DoMulti(ctx, cmds...)
 	for _, result := range results {
@@ -138,7 +138,7 @@ func (s *Blocks) giveBack(r rueidis.Client) (failure error) {
 		if len(calls.execs) == 0 {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(s.ctx, batchWait)
+		ctx, cancel := context.WithTimeout(s.ctx, answerWait)
 		asked := time.Now()
 		results := blockScript.ExecMulti(ctx, r, calls.execs...)
 		cancel()

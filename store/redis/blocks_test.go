@@ -106,3 +106,15 @@ func hourBlock(id, prefix string) gatehouse.Block {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	return gatehouse.Block{ID: id, Prefix: netip.MustParsePrefix(prefix), Reason: "test", By: "gatehouse", Created: now, Until: now.Add(time.Hour)}
 }
+
+// redisKey is the key of the network 192.0.2.0/24, as documented.
+func redisKey(t testing.TB, server *testserver.RedisServer, prefix string) string {
+	t.Helper()
+	for i := range 256 {
+		key := fmt.Sprintf("%s:block:{%02x}192.0.2.0/24", prefix, i)
+		if server.Call(t, "EXISTS", fmt.Sprintf("%s:blocks:{%02x}", prefix, i)) == "1" {
+			return key
+		}
+	}
+	return prefix + ":none"
+}
