@@ -1,0 +1,98 @@
+package failover
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+)
+
+const (
+	heldShards = 64
+	// Later than this after it was made, a reservation is not known any more.
+	// It is as long as store/memory tells a late failure from a second one.
+	heldFor = 20 * gatehouse.ReservationTTL
+)
+
+// places are the reservations that stand for one of ours. A zero one is none.
+type places struct{ primary, mirror, strict gatehouse.Reservation }
+
+// held maps our reservations to those of the stores. It is bounded.
+type held struct {
+	last   atomic.Uint64 // the newest ID
+	max    int           // of each shard
+	shards [heldShards]heldShard
+}
+
+type heldShard struct {
+	mu    sync.Mutex
+	of    map[uint64]entry
+	order []uint64 // IDs in the order in which they were made, from first on
+	first int
+}
+
+type entry struct {
+	places
+	made int64 // ms
+}
+
+func newHeld(most int) *held {
+	if most <= 0 {
+		most = 1 << 16
+	}
+	return &held{max: (most + heldShards - 1) / heldShards}
+}
+
+func (h *held) shard(id uint64) *heldShard { return &h.shards[id%heldShards] }
+
+// add remembers places and returns our ID for them, or 0 when there are too
+// many.
+func (h *held) add(at time.Time, p places) uint64 {
+	id := h.last.Add(1)
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ms := at.UnixMilli()
+	s.tidy(ms, len(s.of) >= h.max)
+	if len(s.of) >= h.max {
+		return 0
+	}
+	if s.of == nil {
+		s.of = make(map[uint64]entry)
+	}
+	s.of[id] = entry{p, ms}
+	s.order = append(s.order, id)
+	return id
+}
+
+// tidy drops what was settled or is too old from the front; short of room it
+// drops what has expired.
+func (s *heldShard) tidy(ms int64, short bool) {
+	keep := heldFor.Milliseconds()
+	if short {
+		keep = gatehouse.ReservationTTL.Milliseconds()
+	}
+	for s.first < len(s.order) {
+		e, there := s.of[s.order[s.first]]
+		if there && ms-e.made < keep {
+			break
+		}
+		delete(s.of, s.order[s.first])
+		s.first++
+	}
+	if s.first > 32 && s.first*2 >= len(s.order) {
+		s.order = append(s.order[:0], s.order[s.first:]...)
+		s.first = 0
+	}
+}
+
+// take forgets the places of a reservation and returns them, if they are known.
+func (h *held) take(id uint64) (places, bool) {
+	s := h.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.of[id]
+	delete(s.of, id)
+	return e.places, ok
+}
