@@ -18,12 +18,17 @@ const KeyFile = "keys.pem"
 // read, or that is damaged: it never replaces one, since that would log everybody
 // out.
 func LoadOrCreateKeys(dir string) (Keys, error) {
-	path := filepath.Join(dir, KeyFile)
+	return LoadOrCreateKeyFile(filepath.Join(dir, KeyFile))
+}
+
+// LoadOrCreateKeyFile is LoadOrCreateKeys for a file of any name, such as one
+// that several nodes share. Its directory must exist.
+func LoadOrCreateKeyFile(path string) (Keys, error) {
 	k, err := loadKeys(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
-	err = createKeys(dir, path)
+	err = createKeys(filepath.Dir(path), path)
 	if err != nil && !errors.Is(err, fs.ErrExist) { // another process may have been first
 		return Keys{}, fmt.Errorf("create keys: %w", err)
 	}

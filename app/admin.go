@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,25 +16,42 @@ import (
 // control for the command line.
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		health(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := a.store.Ping(ctx); err != nil {
-			health(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "records": err.Error()})
-			return
-		}
-		health(w, http.StatusOK, map[string]string{"status": "ready", "records": "ok"})
-	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { a.report().write(w) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { a.ready(r.Context()).write(w) })
 	mux.Handle("/control/", a.controlHandler())
 	a.monitoring.register(mux)
 	h := httpguard.Routes(mux)
 	if addr, ok := a.admin.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
 		h = onlyByAddress(h)
 	}
-	return httpguard.New(nil, httpguard.Options{Now: a.now, Logger: a.logger, Mux: mux}).Wrap(h)
+	return httpguard.New(nil, httpguard.Options{Now: a.clock.now, Logger: a.logger, Mux: mux}).Wrap(h)
+}
+
+// report tells how the server is. It is alive as long as it can say so: to start
+// it anew would mend no store.
+func (a *App) report() healthReport {
+	parts, well := a.health.snapshot()
+	r := healthReport{Status: "ok", Parts: parts, Spooled: a.spool.State().Records}
+	if !well {
+		r.Status = "degraded"
+	}
+	return r
+}
+
+// ready tells whether people can log in here, which takes the record store.
+func (a *App) ready(ctx context.Context) healthReport {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r := a.report()
+	if err := a.records.Ping(ctx); err != nil {
+		at := a.clock.now().UTC()
+		r.Status = "unavailable"
+		if since := r.Parts[partRecords].Since; since != nil {
+			at = *since
+		}
+		r.Parts[partRecords] = condition{Status: "degraded", Since: &at, Error: err.Error()}
+	}
+	return r
 }
 
 // onlyByAddress refuses requests that name this machine by anything but an address
@@ -50,10 +66,4 @@ func onlyByAddress(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func health(w http.ResponseWriter, status int, body map[string]string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // a client that is gone is no error of ours
 }

@@ -8,17 +8,20 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fluxstudio/gatehouse"
-	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/scrub"
+	"github.com/fluxstudio/gatehouse/store/cached"
+	"github.com/fluxstudio/gatehouse/store/redis"
+	"github.com/fluxstudio/gatehouse/store/spool"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -40,11 +43,19 @@ const shutdownGrace = 10 * time.Second
 // App is a login server that is ready to run.
 type App struct {
 	config     Config
-	now        func() time.Time
+	clock      *clock
 	logger     *slog.Logger
-	lock       *os.File
-	store      *sqlstore.Store
 	monitoring *monitoring
+	health     *health
+	records    *sqlstore.Store
+	redis      *redis.Client // nil: this node is alone
+	spool      *spool.Spool
+	blocks     *cached.Blocks
+	feed       gatehouse.Feed
+	ending     context.Context // ends when the server is asked to
+	end        context.CancelFunc
+	resync     chan struct{} // asks to compare the blocks; one token
+	close      []func() error
 	clients    *clientip.Finder
 	guard      *guard.Guard
 	handler    http.Handler
@@ -64,15 +75,23 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	scrubber := scrub.New(scrub.Options{})
-	a := &App{config: c, now: o.Now, logger: slog.New(scrub.NewHandler(o.Logger.Handler(), scrubber)), token: newToken()}
+	a := &App{
+		config: c,
+		logger: slog.New(scrub.NewHandler(o.Logger.Handler(), scrubber)),
+		resync: make(chan struct{}, 1),
+		token:  newToken(),
+	}
+	a.ending, a.end = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			a.Close()
 		}
 	}()
-	if a.lock, err = openData(ctx, c.Data); err != nil {
+	lock, err := openData(ctx, c.Data)
+	if err != nil {
 		return nil, err
 	}
+	a.closing(lock.Close)
 	if info, err := os.Stat(c.Data); err == nil && info.Mode().Perm()&0o022 != 0 {
 		a.logger.Warn("other users can write to the data directory, and so replace keys and records", "data", c.Data, "mode", info.Mode().Perm().String())
 	}
@@ -80,21 +99,26 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := os.Remove(controlPath(c.Data)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	keys, err := accounts.LoadOrCreateKeys(c.Data)
+	keys, err := loadKeys(c)
 	if err != nil {
 		return nil, err
 	}
-	if a.store, err = sqlstore.OpenSQLite(ctx, databasePath(c.Data), sqlstore.Options{Sign: logKey(keys)}); err != nil {
-		return nil, fmt.Errorf("open the records in %s: %w", c.Data, err)
+	if a.records, err = openRecords(ctx, c, keys); err != nil {
+		return nil, err
 	}
+	a.closing(a.records.Close)
 	if a.clients, err = openClients(c); err != nil {
 		return nil, err
 	}
 	if a.monitoring, err = openMonitoring(c, keys, a.clients, scrubber, a.logger); err != nil {
 		return nil, err
 	}
+	a.closing(a.closeMonitoring)
 	a.logger = a.monitoring.logger(a.logger)
-	if err := a.wire(ctx, keys, o); err != nil {
+	if err := a.openShared(ctx, o.Now); err != nil {
+		return nil, err
+	}
+	if err := a.wire(keys, o); err != nil {
 		return nil, err
 	}
 	if a.public, err = listen("listen", c.Listen, c.MaxConnections); err != nil {
@@ -144,6 +168,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 		group.Go(func() error {
 			<-ctx.Done()
+			a.end() // answers without an end
 			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 			defer cancel()
 			if err := server.Shutdown(grace); err != nil {
@@ -155,27 +180,33 @@ func (a *App) Run(ctx context.Context) error {
 	serve(a.public, a.handler)
 	serve(a.admin, a.adminHandler())
 	group.Go(func() error { return a.cleanUpUntil(ctx) })
+	group.Go(func() error { return a.clock.keep(ctx) })
+	group.Go(func() error { return a.syncBlocksUntil(ctx) })
 	return group.Wait()
 }
 
 // Close gives back what New opened. It is called by Run.
 func (a *App) Close() error {
-	var errs []error
 	for _, l := range []net.Listener{a.public, a.admin} {
 		if l != nil {
 			l.Close() // closed already, after Run
 		}
 	}
-	if a.monitoring != nil {
-		if err := a.monitoring.close(); err != nil { // no failure of the login server
-			a.logger.Warn("not everything could be reported before the end", "error", err)
-		}
+	a.end()
+	var errs []error
+	for _, end := range slices.Backward(a.close) {
+		errs = append(errs, end())
 	}
-	if a.store != nil {
-		errs = append(errs, a.store.Close())
-	}
-	if a.lock != nil {
-		errs = append(errs, a.lock.Close())
-	}
+	a.close = nil
 	return errors.Join(errs...)
+}
+
+// closing has Close call end, before what was opened earlier is closed.
+func (a *App) closing(end func() error) { a.close = append(a.close, end) }
+
+func (a *App) closeMonitoring() error {
+	if err := a.monitoring.close(); err != nil { // no failure of the login server
+		a.logger.Warn("not everything could be reported before the end", "error", err)
+	}
+	return nil
 }

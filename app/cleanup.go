@@ -41,9 +41,9 @@ func (a *App) cleanUpUntil(ctx context.Context) error {
 // cleanUp removes sessions with their tokens, and blocks, that have been over for
 // as long as they are kept.
 func (a *App) cleanUp(ctx context.Context) (sessions, blocks int, err error) {
-	before := a.now().Add(-a.config.CleanUp.Keep)
+	before := a.clock.now().Add(-a.config.CleanUp.Keep)
 	for {
-		n, err := a.store.DeleteExpired(ctx, before, cleanUpBatch)
+		n, err := a.records.DeleteExpired(ctx, before, cleanUpBatch)
 		sessions += n
 		if err != nil {
 			return sessions, 0, fmt.Errorf("remove sessions: %w", err)
@@ -52,7 +52,7 @@ func (a *App) cleanUp(ctx context.Context) (sessions, blocks int, err error) {
 			break
 		}
 	}
-	if blocks, err = a.store.PruneBlocks(ctx, before); err != nil {
+	if blocks, err = a.records.PruneBlocks(ctx, before); err != nil {
 		return sessions, blocks, fmt.Errorf("remove blocks: %w", err)
 	}
 	return sessions, blocks, nil

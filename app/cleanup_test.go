@@ -20,7 +20,7 @@ func TestCleanUp(t *testing.T) {
 	defer a.Close()
 	ctx := t.Context()
 	user := accounts.User{ID: "ada", Account: "ada@example.com", PasswordHash: "hash"}
-	if err := a.store.CreateUser(ctx, user); err != nil {
+	if err := a.records.CreateUser(ctx, user); err != nil {
 		t.Fatal(err)
 	}
 	const over, lives = cleanUpBatch + 7, 3
@@ -29,12 +29,12 @@ func TestCleanUp(t *testing.T) {
 		if i >= over {
 			s.Expires = now.Add(c.CleanUp.Keep + 2*time.Hour)
 		}
-		if err := a.store.CreateSession(ctx, s, accounts.TokenHash{byte(i), byte(i >> 8)}, "hash"); err != nil {
+		if err := a.records.CreateSession(ctx, s, accounts.TokenHash{byte(i), byte(i >> 8)}, "hash"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	block := gatehouse.Block{ID: "1", Prefix: netip.MustParsePrefix("192.0.2.1/32"), Created: now, Until: now.Add(time.Hour)}
-	if _, err := a.store.Place(ctx, block); err != nil {
+	if _, err := a.records.Place(ctx, block); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {

@@ -14,9 +14,14 @@ import (
 // and Default its defaults. Its secrets are masked by YAML; the keys of the login
 // server are none of them, but files in the data directory.
 type Config struct {
-	Listen         string   // where people log in
-	AdminListen    string   // where health and control answer
-	Data           string   // the data directory
+	Listen         string // where people log in
+	AdminListen    string // where health and control answer
+	Data           string // the data directory
+	KeysFile       string // empty: in the data directory
+	Node           string // this node's name in the log; empty: DefaultNode
+	Postgres       PostgresConfig
+	Redis          RedisConfig
+	Spool          SpoolConfig
 	TrustedProxies []string // networks whose forwarded client address is believed
 	ClientIPHeader string   // the header in which they forward it
 	LoginWait      time.Duration
@@ -35,6 +40,22 @@ type Config struct {
 	Profiles       ProfilesConfig
 	Export         ExportConfig
 	GeoIP          GeoIPConfig
+}
+
+// PostgresConfig says where several nodes keep their records together.
+type PostgresConfig struct {
+	URL string // empty: SQLite in the data directory
+}
+
+// RedisConfig says where several nodes keep their counters and blocks together.
+type RedisConfig struct {
+	URL     string        // empty: in memory
+	Timeout time.Duration // of one round trip
+}
+
+// SpoolConfig bounds the file in which records wait while their store is down.
+type SpoolConfig struct {
+	MaxBytes int
 }
 
 // CleanUpConfig says how often what is over is removed, and how long it is kept.
@@ -157,6 +178,8 @@ func Default() Config {
 		Listen:         "127.0.0.1:8080",
 		AdminListen:    "127.0.0.1:8081",
 		Data:           "gatehouse-data",
+		Redis:          RedisConfig{Timeout: 50 * time.Millisecond},
+		Spool:          SpoolConfig{MaxBytes: 1 << 30},
 		ClientIPHeader: clientip.XForwardedFor,
 		LoginWait:      10 * time.Second,
 		MaxConnections: 1024,

@@ -21,16 +21,19 @@ func alias(variable string, s setting) setting {
 	return s
 }
 
+// webSchemes are those of a server that speaks HTTP.
+var webSchemes = []string{"http", "https"}
+
 // link is an absolute URL of one of the schemes, or nothing. Its error does not
 // show the text: it may hold a password.
-func link(key, about string, schemes []string, field func(*Config) *string) setting {
-	allowed := "use a URL such as " + schemes[0] + "://127.0.0.1:9000"
-	s := text(key, about, allowed, field, func(s string) bool {
+func link(key, about, example string, schemes []string, field func(*Config) *string) setting {
+	s := text(key, about, "use a URL such as "+example, field, func(s string) bool {
 		if s == "" {
 			return true
 		}
 		u, err := url.Parse(s)
-		return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
+		named := err == nil && (u.Host != "" || u.Query().Get("host") != "") // PostgreSQL's socket is a parameter
+		return named && slices.Contains(schemes, u.Scheme)
 	})
 	s.silent = true
 	return s

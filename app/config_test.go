@@ -45,6 +45,10 @@ func TestConfigDefaults(t *testing.T) {
 func full() app.Config {
 	c := app.Config{
 		Listen: ":8443", AdminListen: "[::1]:9000", Data: "/var/lib/gatehouse",
+		KeysFile: "/etc/gatehouse/keys.pem", Node: "berlin-1",
+		Postgres:       app.PostgresConfig{URL: "postgres://gatehouse:secret@192.0.2.10/gatehouse"},
+		Redis:          app.RedisConfig{URL: "rediss://192.0.2.11:6380", Timeout: 25 * time.Millisecond},
+		Spool:          app.SpoolConfig{MaxBytes: 2 << 30},
 		TrustedProxies: []string{"192.0.2.1", "2001:db8::/32"}, ClientIPHeader: "X-Real-IP",
 		LoginWait: 20 * time.Second, MaxConnections: 500, RulesFile: "testdata/rules.yaml", Rules: rules.Default(),
 		Log:       app.LogConfig{Level: "debug", Format: "json"},
@@ -188,7 +192,7 @@ func TestConfigYAMLRoundTrip(t *testing.T) {
 	odd.Counters.MaxBytes = 1<<20 + 1
 	for name, c := range map[string]app.Config{"default": app.Default(), "full": full(), "odd": odd} {
 		t.Run(name, func(t *testing.T) {
-			c.Sentry.DSN, c.Profiles.PyroscopeURL = "", "" // secrets; see TestConfigSecrets
+			c.Sentry.DSN, c.Profiles.PyroscopeURL, c.Postgres.URL, c.Redis.URL = "", "", "", "" // secrets; see TestConfigSecrets
 			text, err := c.YAML()
 			if err != nil {
 				t.Fatal(err)
@@ -212,8 +216,10 @@ func TestConfigSecrets(t *testing.T) {
 	c := app.Default()
 	c.Sentry.DSN = "http://" + canary + "@127.0.0.1:9000/1"
 	c.Profiles.PyroscopeURL = "http://user:" + canary + "@127.0.0.1:4040"
+	c.Postgres.URL = "postgres://user:" + canary + "@127.0.0.1/gatehouse"
+	c.Redis.URL = "redis://:" + canary + "@127.0.0.1:6379"
 	text, err := c.YAML()
-	if err != nil || strings.Contains(string(text), canary) || strings.Count(string(text), "(masked)") != 2 {
+	if err != nil || strings.Contains(string(text), canary) || strings.Count(string(text), "(masked)") != 4 {
 		t.Errorf("%s, %v", text, err)
 	}
 	for _, environ := range []string{"SENTRY_DSN=" + canary, "SENTRY_DSN=ftp://" + canary + "@127.0.0.1/1", "SENTRY_DSN=(masked)"} {

@@ -74,15 +74,16 @@ func (a *App) controlHandler() http.Handler {
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&q); err != nil {
 			return httpguard.ProblemDetails{Status: http.StatusBadRequest, Detail: err.Error()}
 		}
-		return respondBlock(w)(placeBlock(r.Context(), a.guard, a.now(), q))
+		return respondBlock(w)(placeBlock(r.Context(), a.guard, a.clock.now(), q))
 	}))
 	mux.Handle("DELETE /control/blocks", httpguard.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		prefix, err := netip.ParsePrefix(r.URL.Query().Get("prefix"))
 		if err != nil {
 			return httpguard.ProblemDetails{Status: http.StatusBadRequest, Detail: err.Error()}
 		}
-		return respondBlock(w)(a.guard.UnblockIP(r.Context(), a.now(), prefix, r.URL.Query().Get("by")))
+		return respondBlock(w)(a.guard.UnblockIP(r.Context(), a.clock.now(), prefix, r.URL.Query().Get("by")))
 	}))
+	a.watchRoutes(mux)
 	want := []byte("Bearer " + a.token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
@@ -112,36 +113,43 @@ func respondBlock(w http.ResponseWriter) func(gatehouse.Block, error) error {
 // errNoServer says that nobody answers at the address in control.json.
 var errNoServer = errors.New("no server answers")
 
-// call asks the server that runs on dir, or returns errNoServer.
-func call(ctx context.Context, dir, method string, query url.Values, body any) (gatehouse.Block, error) {
-	var b gatehouse.Block
+// ask sends a request to the server that runs on dir, or returns errNoServer.
+// patience bounds it with its answer; 0 is for an answer without an end.
+func ask(ctx context.Context, dir string, patience time.Duration, method, path string, body any) (*http.Response, error) {
 	text, err := os.ReadFile(controlPath(dir))
 	if errors.Is(err, os.ErrNotExist) {
-		return b, errNoServer
+		return nil, errNoServer
 	}
 	var c control
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
 	if err != nil {
-		return b, fmt.Errorf("%s: %w", controlPath(dir), err)
+		return nil, fmt.Errorf("%s: %w", controlPath(dir), err)
 	}
 	payload, err := json.Marshal(body)
 	if err != nil {
-		return b, err
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.URL+"/control/blocks?"+query.Encode(), bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(payload))
 	if err != nil {
-		return b, err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Content-Type", "application/json")
-	client := http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
 	resp, err := client.Do(req)
 	var refused *net.OpError
 	if errors.As(err, &refused) && refused.Op == "dial" {
-		return b, errNoServer
+		return nil, errNoServer
 	}
+	return resp, err
+}
+
+// call asks the server that runs on dir to change a block, or returns errNoServer.
+func call(ctx context.Context, dir, method string, query url.Values, body any) (gatehouse.Block, error) {
+	var b gatehouse.Block
+	resp, err := ask(ctx, dir, 15*time.Second, method, "/control/blocks?"+query.Encode(), body)
 	if err != nil {
 		return b, err
 	}

@@ -67,7 +67,7 @@ func TestOperatorActsThroughTheServer(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- a.Run(ctx) }()
-	o, err := Operate(t.Context(), a.config.Data)
+	o, err := Operate(t.Context(), a.config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,9 +154,9 @@ func (m *monitoring) around() []func(http.Handler) http.Handler {
 
 // journal measures the store's journal and passes records on once they are
 // durable.
-func (m *monitoring) journal(next gatehouse.Journal, more func([]gatehouse.Record)) gatehouse.Journal {
+func (m *monitoring) journal(next gatehouse.Journal, more ...func([]gatehouse.Record)) gatehouse.Journal {
 	next = measured(m, m.sentry.Journal(next), (*metrics.Metrics).Journal, (*trace.Tracer).Journal)
-	observers := []func([]gatehouse.Record){m.sentry.Records, more}
+	observers := append(more, m.sentry.Records)
 	if m.metrics != nil {
 		observers = append(observers, m.metrics.Records)
 	}
@@ -212,15 +212,23 @@ func (m *monitoring) hashWaited() func(time.Duration) {
 }
 
 // watch shows what the parts know of themselves.
-func (m *monitoring) watch(blocksInForce, hashesInFlight func() int) error {
+func (m *monitoring) watch(blocksInForce, hashesInFlight, spooled func() int) error {
 	if m.metrics == nil {
 		return nil
 	}
 	return m.metrics.Watch(metrics.Sources{
 		BlocksInForce:  blocksInForce,
 		HashesInFlight: hashesInFlight,
+		SpoolRecords:   spooled,
 		SentryDropped:  func() uint64 { return m.sentry.Stats().Total() },
 	})
+}
+
+// degraded shows whether a part of the server works around a failure.
+func (m *monitoring) degraded(part string, degraded bool) {
+	if m.metrics != nil {
+		m.metrics.SetDegraded(part, degraded)
+	}
 }
 
 // register adds metrics and profiles to the admin listener.

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -16,7 +17,9 @@ import (
 	"github.com/fluxstudio/gatehouse/chain"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/scrub"
+	"github.com/fluxstudio/gatehouse/store/cached"
 	"github.com/fluxstudio/gatehouse/store/memory"
+	"github.com/fluxstudio/gatehouse/store/redis"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -24,26 +27,26 @@ import (
 // command line. What it reads is what has been acknowledged so far; what it
 // changes holds at once. It is safe for concurrent use.
 type Operator struct {
-	dir   string
-	store *sqlstore.Store
-	sign  ed25519.PrivateKey
+	config Config
+	store  *sqlstore.Store
+	keys   accounts.Keys
 }
 
-// Operate opens an existing data directory. Close what it returns.
-func Operate(ctx context.Context, dir string) (*Operator, error) {
-	if _, err := os.Stat(databasePath(dir)); err != nil {
-		return nil, fmt.Errorf("there are no records in %s: %w", dir, err)
+// Operate opens the records of the server with this configuration, which must
+// exist. Close what it returns.
+func Operate(ctx context.Context, c Config) (*Operator, error) {
+	if _, err := os.Stat(databasePath(c.Data)); err != nil && c.Postgres.URL == "" {
+		return nil, fmt.Errorf("there are no records in %s: %w", c.Data, err)
 	}
-	keys, err := accounts.LoadOrCreateKeys(dir)
+	keys, err := loadKeys(c)
 	if err != nil {
 		return nil, err
 	}
-	sign := logKey(keys)
-	store, err := sqlstore.AttachSQLite(ctx, databasePath(dir), sqlstore.Options{Sign: sign})
+	store, err := attachRecords(ctx, c, keys)
 	if err != nil {
-		return nil, fmt.Errorf("open the records in %s: %w", dir, err)
+		return nil, err
 	}
-	return &Operator{dir: dir, store: store, sign: sign}, nil
+	return &Operator{config: c, store: store, keys: keys}, nil
 }
 
 // Close gives back what Operate opened.
@@ -54,14 +57,14 @@ func (o *Operator) Store() *sqlstore.Store { return o.store }
 
 // VerifyLog verifies the security log; see the method of the store.
 func (o *Operator) VerifyLog(ctx context.Context, expect []chain.Head, progress func(records int)) (sqlstore.Verified, error) {
-	return o.store.VerifyLog(ctx, o.sign.Public().(ed25519.PublicKey), expect, progress)
+	return o.store.VerifyLog(ctx, logKey(o.keys).Public().(ed25519.PublicKey), expect, progress)
 }
 
 // Block keeps a network out for so long; 0 means until it is lifted.
 func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Duration, reason, by string) (gatehouse.Block, error) {
 	q := blockRequest{Prefix: prefix, For: d, Reason: reason, By: by}
 	return o.act(ctx, func() (gatehouse.Block, error) {
-		return call(ctx, o.dir, http.MethodPost, nil, q)
+		return call(ctx, o.config.Data, http.MethodPost, nil, q)
 	}, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
 		return placeBlock(ctx, g, now, q)
 	})
@@ -71,7 +74,7 @@ func (o *Operator) Block(ctx context.Context, prefix netip.Prefix, d time.Durati
 func (o *Operator) Unblock(ctx context.Context, prefix netip.Prefix, by string) (gatehouse.Block, error) {
 	query := url.Values{"prefix": {prefix.String()}, "by": {by}}
 	return o.act(ctx, func() (gatehouse.Block, error) {
-		return call(ctx, o.dir, http.MethodDelete, query, nil)
+		return call(ctx, o.config.Data, http.MethodDelete, query, nil)
 	}, func(g *guard.Guard, now time.Time) (gatehouse.Block, error) {
 		return g.UnblockIP(ctx, now, prefix, by)
 	})
@@ -90,10 +93,10 @@ const (
 // on its port by now knows nothing of blocks.
 func (o *Operator) act(ctx context.Context, through func() (gatehouse.Block, error), alone func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
 	for deadline := time.Now().Add(handover); ; {
-		lock, err := lockData(o.dir)
+		lock, err := lockData(o.config.Data)
 		if err == nil {
 			defer lock.Close()
-			return o.alone(alone)
+			return o.alone(ctx, alone)
 		}
 		if !errors.Is(err, ErrInUse) {
 			return gatehouse.Block{}, err
@@ -113,18 +116,45 @@ func (o *Operator) act(ctx context.Context, through func() (gatehouse.Block, err
 	}
 }
 
-func (o *Operator) alone(act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+func (o *Operator) alone(ctx context.Context, act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+	var windows gatehouse.Windows = memory.NewWindows(memory.Options{})
+	var blocks gatehouse.Blocks = o.store
+	now := clock{own: time.Now, logger: slog.New(slog.DiscardHandler)}
+	if o.config.Redis.URL != "" {
+		client, err := redis.Open(o.config.Redis.URL, redis.Options{Timeout: operatorPatience})
+		if err != nil {
+			return gatehouse.Block{}, explained(err, "redis.url")
+		}
+		defer client.Close()
+		if err = awaitRedis(ctx, client, operatorPatience); err != nil {
+			return gatehouse.Block{}, explained(err, "the other nodes cannot be told")
+		}
+		now.ask = timeOf(o.config, o.store, client)
+		if err = now.read(ctx); err != nil {
+			return gatehouse.Block{}, explained(err, "the time of the nodes")
+		}
+		shared := redis.NewBlocks(client, redis.BlocksOptions{})
+		defer shared.Close()
+		windows = redis.NewWindows(client, redis.WindowsOptions{})
+		if blocks, err = cached.NewBlocks(ctx, shared, o.store, now.now()); err != nil {
+			return gatehouse.Block{}, err
+		}
+	}
 	g, err := guard.New(guard.Options{
-		Windows:   memory.NewWindows(memory.Options{}),
-		Blocks:    o.store,
+		Windows:   windows,
+		Blocks:    blocks,
 		Sightings: o.store,
 		Journal:   o.store,
+		Secret:    o.keys.Derive("counters"),
 	})
 	if err != nil {
 		return gatehouse.Block{}, err
 	}
-	return act(g, time.Now())
+	return act(g, now.now())
 }
+
+// operatorPatience is how long a command waits for Redis.
+const operatorPatience = 5 * time.Second
 
 func placeBlock(ctx context.Context, g *guard.Guard, now time.Time, q blockRequest) (gatehouse.Block, error) {
 	reason := scrub.New(scrub.Options{}).Text(q.Reason) // people paste what they have before them

@@ -39,7 +39,9 @@ func serving(t *testing.T, dir string) (stop func()) {
 
 func operate(t *testing.T, dir string) *app.Operator {
 	t.Helper()
-	o, err := app.Operate(t.Context(), dir)
+	c := app.Default()
+	c.Data = dir
+	o, err := app.Operate(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,29 +11,22 @@ import (
 	"github.com/fluxstudio/gatehouse/geoip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
-	"github.com/fluxstudio/gatehouse/store/cached"
-	"github.com/fluxstudio/gatehouse/store/memory"
 )
 
 // wire builds the engine and the login server from their parts.
-func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
+func (a *App) wire(keys accounts.Keys, o Options) error {
 	c := a.config
 	places, err := openPlaces(c.GeoIP)
 	if err != nil {
 		return err
 	}
-	held := memory.NewBlocks()
-	blocks, err := cached.NewBlocks(ctx, held, a.store, a.now())
-	if err != nil {
-		return err
-	}
 	a.guard, err = guard.New(guard.Options{
 		Rules:     c.EffectiveRules(),
-		Windows:   a.monitoring.windows(memory.NewWindows(memory.Options{MaxBytes: c.Counters.MaxBytes})),
-		Blocks:    a.monitoring.blocks(blocks),
-		Sightings: a.monitoring.sightings(a.store),
-		Journal:   a.monitoring.journal(a.store, o.OnRecords),
-		Log:       a.store,
+		Windows:   a.windows(),
+		Blocks:    a.monitoring.blocks(a.blocks),
+		Sightings: a.monitoring.sightings(a.records),
+		Journal:   a.monitoring.journal(a.spool, o.OnRecords, a.publish),
+		Log:       a.records,
 		Places:    places,
 		Alerts:    a.monitoring.alerts(logAlerts{a.logger}),
 		Secret:    keys.Derive("counters"),
@@ -56,21 +49,21 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 		return err
 	}
 	inForce := func() int {
-		list, err := held.List(context.Background(), a.now())
+		list, err := a.blocks.List(context.Background(), a.clock.now())
 		if err != nil {
-			return 0 // memory does not fail
+			return 0 // a copy in memory does not fail
 		}
 		return len(list)
 	}
-	if err := a.monitoring.watch(inForce, hasher.InFlight); err != nil {
+	if err := a.monitoring.watch(inForce, hasher.InFlight, func() int { return a.spool.State().Records }); err != nil {
 		return err
 	}
 	service, err := accounts.New(accounts.Options{
-		Store:        a.store,
+		Store:        a.records,
 		Hasher:       hasher,
 		Policy:       accounts.Policy{MinLength: c.Passwords.MinLength},
 		Keys:         keys,
-		Now:          a.now,
+		Now:          a.clock.now,
 		AccessTTL:    c.Tokens.AccessTTL,
 		RefreshTTL:   c.Tokens.RefreshTTL,
 		RefreshGrace: c.Tokens.RefreshGrace,
@@ -78,7 +71,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.now})
+	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.clock.now})
 	if err != nil {
 		return err
 	}
@@ -104,7 +97,7 @@ func (a *App) guardRoutes(login *authserver.Server) {
 	a.handler = httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
 		Clients: a.clients,
 		Refusal: authserver.Refusal,
-		Now:     a.now,
+		Now:     a.clock.now,
 		Logger:  a.logger,
 		Around:  a.monitoring.around(),
 		OnPanic: a.monitoring.sentry.OnPanic,

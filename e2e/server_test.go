@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,7 +24,19 @@ import (
 // binary is the program under test, built once.
 var binary string
 
+// long asks for the fault tests at full length, as "make test-faults" does.
+var long = flag.Bool("long", false, "run the fault tests at full length")
+
+// rounds is how often to try: often where there is time.
+func rounds(often, quick int) int {
+	if *long {
+		return often
+	}
+	return quick
+}
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	dir, err := os.MkdirTemp("", "gatehouse-e2e-")
 	if err != nil {
 		panic(err)
@@ -230,7 +243,7 @@ func (a answer) tokens(t *testing.T) tokens {
 // command runs the binary beside the server.
 func (s *server) command(args ...string) (out string, code int) {
 	s.t.Helper()
-	cmd := exec.Command(binary, append(args, "--data", s.dir)...)
+	cmd := exec.Command(binary, append(args, "--config", s.config, "--data", s.dir)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
-	"github.com/fluxstudio/gatehouse/app"
 	"github.com/fluxstudio/gatehouse/clientip"
 )
 
@@ -21,12 +20,12 @@ type blocksCmd struct {
 }
 
 type blocksListCmd struct {
-	dataFlag
+	serverFlags
 	JSON bool `help:"One JSON object a line." name:"json"`
 }
 
 func (cmd *blocksListCmd) Run(ctx context.Context, c console) error {
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,7 +56,7 @@ func (cmd *blocksListCmd) Run(ctx context.Context, c console) error {
 }
 
 type blocksAddCmd struct {
-	dataFlag
+	serverFlags
 	Address string `arg:"" help:"Address or network, such as 192.0.2.1 or 192.0.2.0/24. An IPv6 address stands for its /64."`
 	For     string `help:"For how long: 30m, 12h, 7d; 0 means until it is removed." default:"1h"`
 	Reason  string `help:"Why, for those who read the log." default:"placed by hand"`
@@ -72,7 +71,7 @@ func (cmd *blocksAddCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--for: %w", err)}
 	}
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ func (cmd *blocksAddCmd) Run(ctx context.Context, c console) error {
 }
 
 type blocksRemoveCmd struct {
-	dataFlag
+	serverFlags
 	Address string `arg:"" help:"Address or network, as blocks list shows it."`
 }
 
@@ -95,7 +94,7 @@ func (cmd *blocksRemoveCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,24 @@ import (
 	"github.com/fluxstudio/gatehouse/internal/strictyaml"
 )
 
-// dataFlag names the data directory of the commands that read or change it.
-type dataFlag struct {
-	Data string `help:"Data directory of the server, running or not." placeholder:"DIR" default:"gatehouse-data" env:"GATEHOUSE_DATA"`
+// serverFlags say which server the commands are about that read or change its
+// records.
+type serverFlags struct {
+	Config string  `help:"Configuration file of the server (YAML)." placeholder:"FILE" type:"path"`
+	Data   *string `help:"Data directory of the server, running or not (default gatehouse-data)." placeholder:"DIR"`
+}
+
+// operate opens the records of that server.
+func (f serverFlags) operate(ctx context.Context) (*app.Operator, error) {
+	config, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return app.Operate(ctx, config)
+}
+
+func (f serverFlags) load() (app.Config, error) {
+	return settings{Config: f.Config, Data: f.Data}.load()
 }
 
 type logCmd struct {
@@ -27,7 +42,7 @@ type logCmd struct {
 }
 
 type logQueryCmd struct {
-	dataFlag
+	serverFlags
 	JSON        bool     `help:"One JSON object a line, with everything that was recorded." name:"json"`
 	Limit       int      `help:"At most so many records, the newest (0: all)." default:"50"`
 	User        string   `help:"Only this user ID or account name." placeholder:"USER"`
@@ -43,7 +58,7 @@ func (cmd *logQueryCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the login server."`
 	Demo    demoCmd    `cmd:"" help:"Run a throw-away server through a simulated day with every attack."`
 	Log     logCmd     `cmd:"" help:"Query and verify the security log."`
+	Watch   watchCmd   `cmd:"" help:"Print findings and blocks as they are made."`
 	Blocks  blocksCmd  `cmd:"" help:"List, add and remove blocks of addresses and networks."`
 	Users   usersCmd   `cmd:"" help:"List the accounts."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`

@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
-	"github.com/fluxstudio/gatehouse/app"
 )
 
 type usersCmd struct {
-	dataFlag
+	serverFlags
 	JSON  bool `help:"One JSON object a line." name:"json"`
 	Limit int  `help:"At most so many, in order of account name." default:"100"`
 }
@@ -29,7 +28,7 @@ func (cmd *usersCmd) Run(ctx context.Context, c console) error {
 	if cmd.Limit < 1 {
 		return usageError{fmt.Errorf("--limit %d: use a positive number", cmd.Limit)}
 	}
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}

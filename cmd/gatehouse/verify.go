@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fluxstudio/gatehouse/app"
 	"github.com/fluxstudio/gatehouse/chain"
 )
 
 type logVerifyCmd struct {
-	dataFlag
+	serverFlags
 	Expect []string `help:"A head that an earlier verification printed, and that was kept elsewhere; may be given several times." placeholder:"HEAD"`
 }
 
@@ -35,7 +34,7 @@ func (cmd *logVerifyCmd) Run(ctx context.Context, c console) error {
 		}
 		expect = append(expect, head)
 	}
-	o, err := app.Operate(ctx, cmd.Data)
+	o, err := cmd.operate(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/fluxstudio/gatehouse/internal/testserver"
+)
+
+// patient is a configuration in which no number of requests is too many.
+const patient = "rules: {bot_activity: {enabled: false}, rapid_signup: {enabled: false}}\n"
+
+// cluster is several nodes that share a Redis and a PostgreSQL of their own.
+type cluster struct {
+	nodes    []*server
+	redis    *testserver.RedisServer
+	database string
+	config   string // of each node, but for its name
+}
+
+// startCluster runs n nodes with more configuration. They reach Redis through
+// redisURL, by default straight.
+func startCluster(t *testing.T, n int, config string, redisURL ...string) *cluster {
+	t.Helper()
+	c := &cluster{redis: testserver.Redis(t), database: testserver.SharedPostgres(t).Database(t)}
+	url := c.redis.URL
+	if len(redisURL) > 0 {
+		url = redisURL[0]
+	}
+	c.config = cheapHash + proxied + sharing(url, c.database, filepath.Join(t.TempDir(), "keys.pem")) + config
+	for i := range n {
+		c.nodes = append(c.nodes, start(t, c.config+fmt.Sprintf("node: node-%d\n", i+1)))
+	}
+	return c
+}
+
+// sharing is the configuration of a node that shares its stores.
+func sharing(redis, postgres, keys string) string {
+	return fmt.Sprintf("redis: {url: %q}\npostgres: {url: %q}\nkeys_file: %q\n", redis, postgres, keys)
+}
+
+// statuses sends the calls at the same time, one after the other to each node in
+// turn, and counts the answers by status.
+func (c *cluster) statuses(t *testing.T, calls ...call) map[int]int {
+	t.Helper()
+	var mu sync.Mutex
+	var pending sync.WaitGroup
+	got := map[int]int{}
+	for i, one := range calls {
+		node := c.nodes[i%len(c.nodes)]
+		pending.Go(func() {
+			a, err := node.try(t.Context(), one)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			got[a.status]++
+		})
+	}
+	pending.Wait()
+	return got
+}
+
+func repeated(n int, c call) []call {
+	calls := make([]call, n)
+	for i := range calls {
+		calls[i] = c
+	}
+	return calls
+}
+
+// Wherever they are sent to, 64 guesses at once cost five verifications.
+func TestClusterParallelWrongLogins(t *testing.T) {
+	c := startCluster(t, 3, patient)
+	for round := range rounds(100, 10) {
+		email, from := fmt.Sprintf("ada%d@example.com", round), fmt.Sprintf("192.0.2.%d", round+1)
+		c.nodes[0].signup(email)
+		got := c.statuses(t, repeated(64, loginCall(email, "wrong", from))...)
+		if got[http.StatusUnauthorized] != 5 || got[http.StatusTooManyRequests] != 59 {
+			t.Fatalf("round %d: %v", round, got)
+		}
+	}
+}
+
+// Nobody is turned away because others who are right came at the same time.
+func TestClusterParallelRightLogins(t *testing.T) {
+	c := startCluster(t, 3, patient)
+	for round := range rounds(100, 10) {
+		email, from := fmt.Sprintf("ada%d@example.com", round), fmt.Sprintf("192.0.2.%d", round+1)
+		c.nodes[0].signup(email)
+		if got := c.statuses(t, repeated(64, loginCall(email, password, from))...); got[http.StatusOK] != 64 {
+			t.Fatalf("round %d: %v", round, got)
+		}
+	}
+}
