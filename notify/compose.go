@@ -67,7 +67,7 @@ func facts(r gatehouse.Record, f *gatehouse.Finding, loc *time.Location) (out []
 		add("Journey", fmt.Sprintf("%s to %s: %.0f km at %.0f km/h or faster", firstOf(place(t.From.Place), "unknown"), firstOf(place(t.To.Place), "unknown"), t.DistanceKm, t.SpeedKmh))
 	}
 	if f.Threshold > 0 {
-		add("Counted", fmt.Sprintf("%d within %s (limit %d), by %s", f.Observed, span(f.Window), f.Threshold, f.KeyedBy))
+		add("Counted", fmt.Sprintf("%d in %s, by %s; the limit is %d", f.Observed, span(f.Window), strings.ReplaceAll(f.KeyedBy, "+", " and "), f.Threshold))
 	}
 	if f.Count > 1 {
 		add("Seen", fmt.Sprintf("%d times since %s", f.Count, when(f.First.In(loc))))
@@ -113,15 +113,25 @@ func place(p gatehouse.Place) string {
 	return s
 }
 
-// span writes a window without the zeros of time.Duration's form.
+// span writes a window for people: "5 minutes", "1 hour 30 minutes".
 func span(d time.Duration) string {
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
+	var parts []string
+	for _, u := range []struct {
+		name string
+		size time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}} {
+		switch n := d / u.size; {
+		case n == 1:
+			parts = append(parts, "1 "+u.name)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, u.name))
 		}
+		d %= u.size
 	}
-	return s
+	if len(parts) == 0 {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
 }
 
 func firstOf(list ...string) string {

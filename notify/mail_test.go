@@ -77,7 +77,7 @@ func TestMailContent(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Somebody is guessing a password\n", "23 November 2026, 15:03:09 CET (UTC+01:00)", "Account          zoë@example.com\n",
-		"Address          203.0.113.7\n", "Amsterdam, NL (Example Hosting)", "5 within 5m (limit 5), by account+ip",
+		"Address          203.0.113.7\n", "Amsterdam, NL (Example Hosting)", "5 in 5 minutes, by account and ip; the limit is 5",
 		"blocked 203.0.113.7 until 23 November 2026, 15:18:09 CET", "To undo          gatehouse blocks remove 203.0.113.7\n",
 		"Show the log:\nhttps://gatehouse.example.com/log?finding=019ab3f2\n", "\n-- \n", "Severity: high.",
 	} {
