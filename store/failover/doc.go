@@ -12,9 +12,9 @@
 //     Both must have room. After a few failures in a row a breaker opens and
 //     the primary is no longer asked, so nobody waits for it; a probe finds out
 //     when it is back.
-//   - Probation, for one window of the key after anything was decided without
-//     the primary or it was found emptied: the primary and the mirror must both
-//     have room.
+//   - Probation, for one window of the key and a ReservationTTL after anything
+//     was decided without the primary or it was found emptied: the primary and
+//     the mirror must both have room.
 //
 // # What holds whatever fails
 //

@@ -30,6 +30,8 @@ type heldShard struct {
 	of    map[uint64]entry
 	order []uint64 // IDs in the order in which they were made, from first on
 	first int
+	// The newest ID that was dropped though it was not settled.
+	dropped uint64
 }
 
 type entry struct {
@@ -78,7 +80,10 @@ func (s *heldShard) tidy(ms int64, short bool) {
 		if there && ms-e.made < keep {
 			break
 		}
-		delete(s.of, s.order[s.first])
+		if there {
+			s.dropped = s.order[s.first]
+			delete(s.of, s.dropped)
+		}
 		s.first++
 	}
 	if s.first > 32 && s.first*2 >= len(s.order) {
@@ -87,12 +92,13 @@ func (s *heldShard) tidy(ms int64, short bool) {
 	}
 }
 
-// take forgets the places of a reservation and returns them, if they are known.
-func (h *held) take(id uint64) (places, bool) {
+// take forgets the places of a reservation and returns them. Without them it
+// reports whether the reservation may still be open: dropped, or not from here.
+func (h *held) take(id uint64) (p places, known, open bool) {
 	s := h.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.of[id]
+	e, known := s.of[id]
 	delete(s.of, id)
-	return e.places, ok
+	return e.places, known, known || id <= s.dropped || id > h.last.Load()
 }

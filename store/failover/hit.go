@@ -36,8 +36,8 @@ func (w *Windows) Hit(ctx context.Context, at time.Time, hits []gatehouse.Hit) e
 	if !w.breaker.Allow() {
 		return w.hitDegraded(ctx, at, hits)
 	}
-	err := w.primary.Hit(ctx, at, hits)
-	if w.down(ctx, err) {
+	down, err := w.judge(ctx, w.primary.Hit(ctx, at, hits))
+	if down {
 		return w.hitDegraded(ctx, at, hits)
 	}
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *Windows) cleared(ctx context.Context, at time.Time, key gatehouse.Key, 
 		return false
 	}
 	kept, err := w.marker.check(ctx)
-	w.down(ctx, err)
+	w.judge(ctx, err)
 	if !kept || !w.clock.trusted(at, l.Window) {
 		return false
 	}
@@ -113,17 +113,15 @@ func (w *Windows) cleared(ctx context.Context, at time.Time, key gatehouse.Key, 
 	}
 	w.note(ctx, at, key, l, count)
 	// What others have noted since, the primary had counted before: it is in
-	// this tally. The ID is nobody's, so nothing is settled.
-	t, err := w.primary.Settle(ctx, at, gatehouse.Reservation{Key: key, Limit: l, ID: nobody}, gatehouse.Abandoned)
+	// this tally.
+	t, err := w.primary.Settle(ctx, at, unheld(gatehouse.Reservation{Key: key, Limit: l}), gatehouse.Abandoned)
 	if err != nil {
-		w.down(ctx, err)
+		w.judge(ctx, err)
 		t.Count = l.Threshold
 	}
 	w.note(ctx, at, key, l, t.Count-count)
 	return true
 }
-
-const nobody = 1<<64 - 1
 
 // note counts n occurrences in the mirror as far as it has room.
 func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, n int) {

@@ -22,7 +22,7 @@ func (w *Windows) Reserve(ctx context.Context, at time.Time, key gatehouse.Key, 
 	alone := !w.breaker.Allow()
 	if !alone {
 		p.primary, t, err = w.primary.Reserve(ctx, at, key, limit, wait)
-		alone = w.down(ctx, err)
+		alone, err = w.judge(ctx, err)
 	}
 	switch {
 	case alone:
@@ -110,6 +110,6 @@ func (w *Windows) abandon(ctx context.Context, at time.Time, p places) {
 	}
 	if p.primary.ID != 0 && w.breaker.Allow() {
 		_, err := w.primary.Settle(ctx, at, p.primary, gatehouse.Abandoned)
-		w.down(ctx, err)
+		w.judge(ctx, err)
 	}
 }

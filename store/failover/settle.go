@@ -2,15 +2,18 @@ package failover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
 )
 
-// Settle implements gatehouse.Windows. What the primary cannot be told is
-// counted locally, which is no error. A failure that is no longer known counts
-// like any occurrence, at most ten minutes after it was reserved.
+// Settle implements gatehouse.Windows. It is not broken off when ctx ends:
+// whoever hangs up has still had the guess. What the primary cannot be told is
+// counted locally, which is no error. A failure whose reservation was forgotten,
+// ten minutes after it was made or when there were too many, counts like any
+// occurrence.
 func (w *Windows) Settle(ctx context.Context, at time.Time, r gatehouse.Reservation, outcome gatehouse.Outcome) (gatehouse.Tally, error) {
 	if r.ID == 0 {
 		return gatehouse.Tally{}, nil
@@ -18,45 +21,53 @@ func (w *Windows) Settle(ctx context.Context, at time.Time, r gatehouse.Reservat
 	if outcome < gatehouse.Failed || outcome > gatehouse.Abandoned {
 		return gatehouse.Tally{}, fmt.Errorf("failover: unknown outcome %d", outcome)
 	}
+	ctx = context.WithoutCancel(ctx)
 	w.clock.see(at)
-	p, known := w.held.take(r.ID)
-	if !known {
+	p, known, open := w.held.take(r.ID)
+	if !known && (!open || outcome == gatehouse.Abandoned) {
 		outcome = gatehouse.Abandoned // settled already: only the tally is wanted
-		p.primary = gatehouse.Reservation{Key: r.Key, Limit: r.Limit, ID: nobody}
+		p.primary = unheld(r)
 	}
 	// The mirror comes first, so that the primary never has room for somebody
 	// for whom the mirror has none yet.
-	mirror, err := w.settleLocal(ctx, at, r, p, outcome)
-	if err != nil {
-		return mirror, err
-	}
-	t, ok, err := w.settlePrimary(ctx, at, r, p, outcome)
-	if ok || err != nil {
+	mirror, localErr := w.settleLocal(ctx, at, r, p, outcome)
+	t, told, err := w.settlePrimary(ctx, at, r, p, outcome)
+	if told {
 		return t, err
 	}
-	if outcome == gatehouse.Succeeded {
-		// The primary, which has not heard of it, keeps the failures before.
-		return gatehouse.Tally{}, nil
-	}
-	return mirror, nil
+	return mirror, localErr
 }
+
+// unheld is a reservation that no store knows: to settle it is to read the
+// tally.
+func unheld(r gatehouse.Reservation) gatehouse.Reservation {
+	r.ID = nobody
+	return r
+}
+
+const nobody = 1<<64 - 1
 
 // settleLocal settles the places in the local store.
 func (w *Windows) settleLocal(ctx context.Context, at time.Time, r gatehouse.Reservation, p places, outcome gatehouse.Outcome) (gatehouse.Tally, error) {
-	if p.strict.ID != 0 {
-		if _, err := w.local.Settle(ctx, at, p.strict, outcome); err != nil {
-			return gatehouse.Tally{}, err
-		}
+	_, strictErr := w.local.Settle(ctx, at, p.strict, outcome)
+	if strictErr == nil && outcome == gatehouse.Succeeded && !w.clock.trusted(at, r.Limit.Window) {
+		key, _ := w.strict(r.Key, r.Limit) // an earlier outage may have left something there
+		strictErr = w.local.Forget(ctx, key)
 	}
-	if p.mirror.ID == 0 && outcome == gatehouse.Failed {
+	if p.mirror.ID != 0 {
+		t, err := w.local.Settle(ctx, at, p.mirror, outcome)
+		return t, errors.Join(err, strictErr)
+	}
+	switch outcome {
+	case gatehouse.Failed:
 		hits := []gatehouse.Hit{{Key: r.Key, Limit: r.Limit}}
 		err := w.local.Hit(ctx, at, hits)
-		return hits[0].Tally, err
+		return hits[0].Tally, errors.Join(err, strictErr)
+	case gatehouse.Succeeded:
+		return gatehouse.Tally{}, errors.Join(w.local.Forget(ctx, r.Key), strictErr)
 	}
-	if p.mirror.ID == 0 {
-		p.mirror = gatehouse.Reservation{Key: r.Key, Limit: r.Limit, ID: nobody}
-	}
-	return w.local.Settle(ctx, at, p.mirror, outcome)
+	t, err := w.local.Settle(ctx, at, unheld(r), outcome)
+	return t, errors.Join(err, strictErr)
 }
 
 // settlePrimary tells the primary, and reports whether it could be told.
@@ -77,14 +88,11 @@ func (w *Windows) settlePrimary(ctx context.Context, at time.Time, r gatehouse.R
 	default:
 		return t, false, nil
 	}
-	if w.down(ctx, err) {
-		w.missed(at, outcome)
-		return t, false, nil
-	}
-	if err != nil || t.Over {
+	down, err := w.judge(ctx, err)
+	if err != nil || t.Over && p.primary.ID == 0 { // a guess that the primary had not granted, and has no room for
 		w.missed(at, outcome)
 	}
-	return t, true, err
+	return t, !down, err
 }
 
 // missed is called when the primary may not have counted a failure.
@@ -107,7 +115,7 @@ func (w *Windows) Forget(ctx context.Context, keys ...gatehouse.Key) error {
 	if !w.breaker.Allow() {
 		return nil
 	}
-	if err := w.primary.Forget(ctx, keys...); !w.down(ctx, err) {
+	if down, err := w.judge(ctx, w.primary.Forget(ctx, keys...)); !down {
 		return err
 	}
 	return nil

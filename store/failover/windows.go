@@ -3,7 +3,6 @@ package failover
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -33,6 +32,9 @@ type Options struct {
 	// holding up a call. If it is slow it misses the oldest changes beyond 16.
 	// It must not call Close.
 	OnState func(State)
+	// Now tells what time it is for the counters as long as no call has told.
+	// Zero means time.Now.
+	Now func() time.Time
 	// MaxReservations bounds how many attempts in flight are remembered. Zero
 	// means 65,536. Beyond that Reserve returns gatehouse.ErrBusy.
 	MaxReservations int
@@ -73,6 +75,9 @@ func NewWindows(primary, local gatehouse.Windows, o Options) *Windows {
 	if o.Timeout <= 0 {
 		o.Timeout = 250 * time.Millisecond
 	}
+	if w.clock.start = o.Now; o.Now == nil {
+		w.clock.start = time.Now
+	}
 	w.marker = newMarker(primary, &w.clock, o.Timeout)
 	probe := func(ctx context.Context) error {
 		if o.Probe != nil {
@@ -103,70 +108,35 @@ func state(s breaker.State) State { return State{Degraded: s.Open, Since: s.Sinc
 // Close ends the probe and waits for it. It leaves both stores open.
 func (w *Windows) Close() { w.breaker.Close() }
 
-// down reports whether err says that the primary could not answer, and tells
-// the breaker. ctx is the caller's.
-func (w *Windows) down(ctx context.Context, err error) bool {
+// judge tells the breaker how a call of the primary ended. It reports whether
+// the primary was down; otherwise the error is for the caller, whose context is
+// ctx.
+func (w *Windows) judge(ctx context.Context, err error) (down bool, _ error) {
 	switch {
 	case err == nil, errors.Is(err, gatehouse.ErrBusy):
 		w.breaker.Success()
 	case ctx.Err() != nil:
+		return false, ctx.Err() // which may be why it failed
 	case errors.Is(err, gatehouse.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		w.breaker.Failure(err)
-		return true
+		return true, err
 	}
-	return false
+	return false, err
 }
+
+// The bounds of a gatehouse.Limit.
+const (
+	maxThreshold = 10_000
+	maxWindow    = 7 * 24 * time.Hour
+)
 
 // strict returns the key and the limit that count only while degraded.
 func (w *Windows) strict(key gatehouse.Key, l gatehouse.Limit) (gatehouse.Key, gatehouse.Limit) {
 	for i := range key {
 		key[i] ^= 0xa5 // the bits of a keyed hash are as good as random: still unique
 	}
-	l.Threshold = max(min(l.Threshold, 1), l.Threshold/w.strictness)
+	if l.Threshold > 1 && l.Threshold <= maxThreshold { // others are for the store to refuse
+		l.Threshold = max(1, l.Threshold/w.strictness)
+	}
 	return key, l
-}
-
-// clock remembers, in the callers' time, until when the primary may lack what
-// this node counted.
-type clock struct {
-	latest  atomic.Int64 // ms: the latest time seen; zero: none
-	suspect atomic.Int64 // ms: of the latest doubt; zero: none
-}
-
-const maxWindow = 7 * 24 * time.Hour // see gatehouse.Limit
-
-// now returns the latest time seen, and whether there was one; before the first
-// it is the wall clock's.
-func (c *clock) now() (at time.Time, seen bool) {
-	if ms := c.latest.Load(); ms != 0 {
-		return time.UnixMilli(ms), true
-	}
-	return time.Now(), false
-}
-
-func (c *clock) see(at time.Time) { raise(&c.latest, at.UnixMilli()) }
-
-func raise(to *atomic.Int64, ms int64) {
-	for {
-		old := to.Load()
-		// A clock that was wrong by more than any window is believed no more.
-		if old >= ms && old-ms <= maxWindow.Milliseconds() && old != 0 || to.CompareAndSwap(old, ms) {
-			return
-		}
-	}
-}
-
-// doubt begins a probation: what was counted until now may not be in the
-// primary.
-func (c *clock) doubt(at time.Time) { raise(&c.suspect, max(at.UnixMilli(), 1)) }
-
-// trusted reports whether the primary was told of all that this node let
-// through in the window before at.
-func (c *clock) trusted(at time.Time, window time.Duration) bool {
-	since := c.suspect.Load()
-	if since == 0 {
-		return true
-	}
-	passed := at.UnixMilli() - since
-	return passed > window.Milliseconds() || passed < -maxWindow.Milliseconds()
 }
