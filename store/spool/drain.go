@@ -211,12 +211,22 @@ func (s *Spool) head() error {
 // hand hands over one batch.
 func (s *Spool) hand(ctx context.Context) error {
 	s.mu.Lock()
-	in := newScanner(s.file, s.pos, s.size)
+	first, end := s.pos, s.size
 	s.mu.Unlock()
-	var batch []piece
+	var run []piece             // records, or damaged pieces, that follow each other
 	var standing blocksByPrefix // what the store holds, once it was asked
-	first := int64(-1)
-	for len(batch) < s.o.Batch {
+	handRun := func() error {
+		defer func() { run = run[:0] }()
+		switch {
+		case len(run) == 0:
+			return nil
+		case run[0].err != nil:
+			return s.handDamaged(run[0], run[len(run)-1].end)
+		default:
+			return s.handRecords(ctx, run)
+		}
+	}
+	for in := newScanner(s.file, first, end); len(run) < s.o.Batch && in.at-first < batchBytes; {
 		p, err := in.next()
 		if err == io.EOF {
 			break
@@ -224,30 +234,19 @@ func (s *Spool) hand(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("spool: %w", err)
 		}
-		if first < 0 {
-			first = p.start
-		}
-		if p.err == nil && p.entry.Record != nil {
-			batch = append(batch, p)
-		} else {
-			if err := s.handRecords(ctx, batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
-			if p.err != nil {
-				err = s.handDamaged(p)
-			} else {
-				err = s.handBlock(ctx, p, &standing)
-			}
-			if err != nil {
+		block := p.entry.prefix().IsValid()
+		if block || len(run) > 0 && (p.err == nil) != (run[0].err == nil) {
+			if err := handRun(); err != nil {
 				return err
 			}
 		}
-		if p.end-first > batchBytes {
-			break
+		if !block {
+			run = append(run, p)
+		} else if err := s.handBlock(ctx, p, &standing); err != nil {
+			return err
 		}
 	}
-	return s.handRecords(ctx, batch)
+	return handRun()
 }
 
 // handRecords hands over records that follow each other.
@@ -357,8 +356,9 @@ func (s *Spool) reject(p piece, because error) error {
 	return nil
 }
 
-// handDamaged puts a piece aside that is no entry.
-func (s *Spool) handDamaged(p piece) error {
+// handDamaged puts pieces aside that are no entries, from the first to an end.
+func (s *Spool) handDamaged(p piece, end int64) error {
+	p.end = end
 	if err := s.aside(p, ".damaged"); err != nil {
 		return err
 	}

@@ -30,8 +30,9 @@ type lift struct {
 	ID     string       `json:"id,omitempty"`
 }
 
-// maxLine bounds an entry. A record is cut to less than 64 KiB by Clean.
-const maxLine = 1 << 20
+// maxLine bounds an entry. The largest record that Clean leaves, with each list and
+// text as long as can be, takes half of it.
+const maxLine = 4 << 20
 
 const sumLength = 9 // of "xxxxxxxx "
 

@@ -105,7 +105,7 @@ func (s *Spool) load() error {
 	}
 	s.pos = pos
 	end := s.size
-	damaged := 0
+	damaged := int64(0)
 	in := newScanner(s.file, pos, end)
 	in.shallow = true
 	for {
@@ -121,7 +121,7 @@ func (s *Spool) load() error {
 			return err
 		}
 		if p.err != nil {
-			damaged++
+			damaged += p.end - p.start
 			continue
 		}
 		s.state.Records++
@@ -131,7 +131,7 @@ func (s *Spool) load() error {
 		return errors.New("it is not the file of a spool; move it away")
 	}
 	if damaged > 0 {
-		s.o.OnError(fmt.Errorf("spool: %s: %d pieces are damaged; what can be read is handed over", s.path, damaged))
+		s.o.OnError(fmt.Errorf("spool: %s: %d bytes are damaged; what can be read is handed over", s.path, damaged))
 	}
 	if s.size < end { // it was never acknowledged
 		return errors.Join(s.file.Truncate(s.size), s.file.Sync())
