@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -46,7 +47,7 @@ type GatewayOptions struct {
 type Gateway struct {
 	o       GatewayOptions
 	name    string // the scheme
-	host    string // that the URL leads to, if it does
+	url     *url.URL
 	service service
 	dialer  *safedial.Dialer
 	hanging chan struct{}
@@ -70,7 +71,7 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	if err != nil {
 		return nil, errors.New("gateway: the URL is not one") // err would show it
 	}
-	name, _, custom := strings.Cut(u.Scheme, "+")
+	name, _, _ := strings.Cut(u.Scheme, "+")
 	s, ok := services[name]
 	if !ok {
 		return nil, fmt.Errorf("gateway: unknown service %q: use one of %s", gatehouse.CleanText(name, 32), strings.Join(Gateways(), ", "))
@@ -81,35 +82,39 @@ func NewGateway(o GatewayOptions) (*Gateway, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	g := &Gateway{o: o, name: name, service: s, dialer: o.dialer(), hanging: make(chan struct{}, maxHanging)}
-	if s.reach == hostInURL {
-		g.host = u.Hostname()
-		if param := u.Query().Get("host"); param != "" && s.hostParam {
-			g.host = param
-		}
-	}
-	if name == "telegram" && !plainParseMode(u.Query()) {
-		return nil, errors.New("gateway telegram: leave parsemode out: messages are plain text")
-	}
-	if name == "generic" {
-		if _, err := newGeneric(u, custom); err != nil {
-			return nil, fmt.Errorf("gateway generic: %w", err)
-		}
-		return g, nil
-	}
-	if _, err := g.locate(); err != nil {
-		return nil, err
+	g := &Gateway{o: o, name: name, service: s, url: u, dialer: o.dialer(), hanging: make(chan struct{}, maxHanging)}
+	if err := g.checkURL(); err != nil {
+		return nil, fmt.Errorf("%s: %w", g, err)
 	}
 	return g, nil
 }
 
-func plainParseMode(q url.Values) bool {
-	for k, v := range q {
-		if strings.EqualFold(k, "parsemode") && !slices.ContainsFunc(v, func(s string) bool { return strings.EqualFold(s, "none") }) {
-			return false
+// errInvalidURL stands for the errors of services, which quote the URL.
+var errInvalidURL = errors.New("the URL does not fit the service: see https://shoutrrr.nickfedor.com")
+
+func (g *Gateway) checkURL() (err error) {
+	switch g.name {
+	case "generic":
+		_, err = newGeneric(g.url)
+		return err
+	case "telegram":
+		_, err = newTelegram(g.url)
+		return err
+	case "matrix":
+		if g.url.User.Username() != "" {
+			return errors.New("use an access token, matrix://:token@host: a password would be sent whenever the URL is read")
 		}
 	}
-	return true
+	_, err = g.locate()
+	return err
+}
+
+// host is where the URL leads to.
+func (g *Gateway) host() string {
+	if param := g.url.Query().Get("host"); param != "" && g.service.hostParam {
+		return param
+	}
+	return g.url.Hostname()
 }
 
 // String names the service, without what may be secret.
@@ -120,7 +125,7 @@ func (g *Gateway) String() string { return "gateway " + g.name }
 func (g *Gateway) locate() (types.Service, error) {
 	s, err := (&router.ServiceRouter{}).Locate(g.o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the URL does not fit the service: see https://shoutrrr.nickfedor.com", g)
+		return nil, errInvalidURL
 	}
 	return s, nil
 }
@@ -134,9 +139,12 @@ func (g *Gateway) Send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
 	var err error
-	if g.name == "generic" {
-		err = g.sendGeneric(ctx, m)
-	} else {
+	switch g.name {
+	case "generic":
+		err = g.sendOwn(ctx, m, g.genericRequest, func(_ *http.Response, err error) error { return err })
+	case "telegram":
+		err = g.sendOwn(ctx, m, g.telegramRequest, telegramAnswer)
+	default:
 		err = g.sendService(ctx, m)
 	}
 	if err != nil {
@@ -162,6 +170,27 @@ func (g *Gateway) content(m Message) (title, text string) {
 	return title, firstOf(text, title)
 }
 
+// sendOwn sends a request of ours. answered is given the answer and what judge
+// says of it.
+func (g *Gateway) sendOwn(ctx context.Context, m Message,
+	request func(context.Context, *url.URL, Message) (*http.Request, error), answered func(*http.Response, error) error,
+) error {
+	req, err := request(ctx, g.url, m)
+	if err == nil {
+		err = g.o.checkScheme(req.URL.Scheme)
+	}
+	if err != nil {
+		return Permanent(err)
+	}
+	req.Header.Set("Idempotency-Key", `"`+token(m.Key)+`"`)
+	res, err := g.o.client(g.o.Timeout).Do(req)
+	if err != nil {
+		return unreachable(ctx, err)
+	}
+	defer res.Body.Close()
+	return answered(res, judge(res.StatusCode, res.Header, g.o.Now(), unacceptable))
+}
+
 func (g *Gateway) sendService(ctx context.Context, m Message) error {
 	s, err := g.locate()
 	if err != nil {
@@ -169,6 +198,7 @@ func (g *Gateway) sendService(ctx context.Context, m Message) error {
 	}
 	title, text := g.content(m)
 	params := types.Params{}
+	maps.Copy(params, g.service.params)
 	if title != "" {
 		params.SetTitle(title)
 	}
@@ -180,7 +210,7 @@ func (g *Gateway) sendService(ctx context.Context, m Message) error {
 			return Permanent(errors.New("the service does not take a client"))
 		}
 	case hostInURL:
-		if err := g.dialer.CheckHost(ctx, g.host); err != nil {
+		if err := g.dialer.CheckHost(ctx, g.host()); err != nil {
 			return unreachable(ctx, err)
 		}
 	}

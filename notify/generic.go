@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -18,18 +17,17 @@ type generics struct {
 	header  http.Header
 }
 
-// newGeneric reads the URL. custom is true for generic+https://.
-func newGeneric(u *url.URL, custom bool) (generics, error) {
-	invalid := errors.New("the URL does not fit: see https://shoutrrr.nickfedor.com")
+// newGeneric reads a generic:// or generic+https:// URL.
+func newGeneric(u *url.URL) (generics, error) {
 	g := generics{service: &generic.Service{}, header: http.Header{}}
-	if custom {
+	if u.Scheme != generic.Scheme {
 		var err error
 		if u, err = g.service.GetConfigURLFromCustom(u); err != nil {
-			return g, invalid
+			return g, errInvalidURL
 		}
 	}
 	if err := g.service.Initialize(u, nil); err != nil || u.Host == "" {
-		return g, invalid
+		return g, errInvalidURL
 	}
 	switch g.service.Config.Template {
 	case "", "json", generic.JSONTemplate:
@@ -56,43 +54,28 @@ func headerName(key string) string {
 	return string(name)
 }
 
-func (g *Gateway) sendGeneric(ctx context.Context, m Message) error {
-	u, err := url.Parse(g.o.URL)
+func (g *Gateway) genericRequest(ctx context.Context, u *url.URL, m Message) (*http.Request, error) {
+	to, err := newGeneric(u)
 	if err != nil {
-		return Permanent(errors.New("the URL is not one"))
-	}
-	to, err := newGeneric(u, u.Scheme != g.name)
-	if err != nil {
-		return Permanent(err)
+		return nil, err
 	}
 	c := to.service.Config
-	target := c.WebhookURL()
-	if err := g.o.checkScheme(target.Scheme); err != nil {
-		return Permanent(err)
-	}
 	title, text := g.content(m)
 	if c.Template == "" {
 		text = title + "\n" + text // a plain body has no place beside it
 	}
 	body, err := to.service.GetPayload(c, types.Params{c.TitleKey: title, c.MessageKey: text})
 	if err != nil {
-		return Permanent(errors.New("the payload cannot be made"))
+		return nil, errors.New("the payload cannot be made")
 	}
-	req, err := http.NewRequestWithContext(ctx, c.RequestMethod, target.String(), body)
+	req, err := http.NewRequestWithContext(ctx, c.RequestMethod, c.WebhookURL().String(), body)
 	if err != nil {
-		return Permanent(errors.New("no request can be made of the URL"))
+		return nil, errInvalidURL
 	}
 	if req.Header = to.header; c.Template == "" {
 		req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	} else {
 		req.Header.Set("Content-Type", c.ContentType)
 	}
-	req.Header.Set("Idempotency-Key", `"`+token(m.Key)+`"`)
-	res, err := g.o.client(g.o.Timeout).Do(req)
-	if err != nil {
-		return unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	_, _ = io.CopyN(io.Discard, res.Body, maxReply)
-	return judge(res.StatusCode, res.Header, g.o.Now(), unacceptable)
+	return req, nil
 }

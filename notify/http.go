@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/internal/safedial"
@@ -26,10 +27,10 @@ type Reach struct {
 	AllowHosts []string       // names that may be reached whatever they resolve to
 	// AllowHTTP allows URLs without TLS.
 	AllowHTTP bool
-	// ProxyFromEnvironment sends requests through HTTPS_PROXY and HTTP_PROXY.
-	// The proxy's own address must be allowed; what it connects to is then the
-	// proxy's affair.
-	ProxyFromEnvironment bool
+	// Proxy names the proxy for a request, as in http.Transport. Its own address
+	// must be allowed; what it connects to is its affair. Default: none, not
+	// even the environment's (that is http.ProxyFromEnvironment).
+	Proxy func(*http.Request) (*url.URL, error)
 	// RootCAs are the authorities that may vouch for a receiver. Default: the
 	// system's.
 	RootCAs *x509.CertPool
@@ -43,7 +44,8 @@ func (r Reach) dialer() *safedial.Dialer {
 
 // transport makes one connection per request, so that each is judged anew.
 func (r Reach) transport() *http.Transport {
-	t := &http.Transport{
+	return &http.Transport{
+		Proxy:                  r.Proxy,
 		DialContext:            r.dialer().DialContext,
 		DisableKeepAlives:      true,
 		ForceAttemptHTTP2:      true,
@@ -51,10 +53,6 @@ func (r Reach) transport() *http.Transport {
 		TLSClientConfig:        &tls.Config{RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12},
 		MaxResponseHeaderBytes: maxReply,
 	}
-	if r.ProxyFromEnvironment {
-		t.Proxy = http.ProxyFromEnvironment
-	}
-	return t
 }
 
 // client follows no redirect: a receiver that has moved is configured anew.

@@ -36,18 +36,19 @@ type service struct {
 	reach     reach
 	title     bool // takes a title beside the text
 	hostParam bool // a parameter "host" overrides the URL's
+	params    map[string]string
 }
 
 // services are those of shoutrrr without smtp (see Mail), and logger (nobody reads
 // it). xmpp is not built in.
 var services = map[string]service{
 	"bark":       {reach: hostInURL, title: true},
-	"discord":    {reach: ownClient, title: true},
-	"generic":    {reach: ownClient, title: true}, // sent by us; see generic.go
+	"discord":    {reach: ownClient, title: true, params: map[string]string{"splitLines": "No"}}, // one request, not one for ten lines
+	"generic":    {reach: ownClient, title: true},                                                // sent by us; see generic.go
 	"googlechat": {reach: hostInURL},
 	"gotify":     {reach: ownClient, title: true},
 	"hangouts":   {reach: hostInURL},
-	"ifttt":      {reach: fixedHost, title: true},
+	"ifttt":      {reach: fixedHost},
 	"join":       {reach: fixedHost, title: true},
 	"lark":       {reach: fixedHost, title: true},
 	"matrix":     {reach: hostInURL},
@@ -62,7 +63,7 @@ var services = map[string]service{
 	"signal":     {reach: hostInURL, hostParam: true},
 	"slack":      {reach: fixedHost, title: true},
 	"teams":      {reach: fixedHost, title: true}, // <organisation>.webhook.office.com, which its code checks
-	"telegram":   {reach: fixedHost, title: true},
+	"telegram":   {reach: ownClient, title: true}, // sent by us; see telegram.go
 	"wecom":      {reach: fixedHost},
 	"zulip":      {reach: hostInURL},
 }
@@ -112,12 +113,12 @@ func (t *trip) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
 	defer context.AfterFunc(req.Context(), cancel)()
-	res, content, err := t.roundTrip(req.Clone(ctx))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil || t.status >= 300 {
 		return nil, errAnswered // one failure is the outcome
 	}
+	res, content, err := t.roundTrip(req.Clone(ctx))
 	if t.err = err; err != nil {
 		return nil, errAnswered
 	}

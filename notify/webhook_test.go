@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -294,7 +295,7 @@ func TestWebhookUsesNoProxyUnlessAsked(t *testing.T) {
 	if err := newWebhook(t, notify.WebhookOptions{URL: "http://hook.example.com/", Reach: reach}).Send(t.Context(), alert(t, "ada@example.com", "")); !errors.Is(err, safedial.ErrRefused) {
 		t.Errorf("%v", err)
 	}
-	reach.ProxyFromEnvironment = true
+	reach.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
 	w := newWebhook(t, notify.WebhookOptions{URL: "http://hook.example.com/", Reach: reach})
 	if err := w.Send(t.Context(), alert(t, "ada@example.com", "")); !errors.Is(err, safedial.ErrRefused) || proxied.Load() > 0 {
 		t.Errorf("the proxy is on loopback, which is not allowed: %v", err)
