@@ -49,7 +49,7 @@ func (s *Blocks) change(ctx context.Context, p netip.Prefix, c blockChange) (now
 		return now, nil, err
 	}
 	asked := time.Now()
-	answer, err := s.client.eval(ctx, r, p, c)
+	answer, err := s.client.evalScript(ctx, r, blockScript, s.client.blockCall(p, c))
 	if err != nil {
 		return now, nil, err
 	}
@@ -66,19 +66,6 @@ func (s *Blocks) change(ctx context.Context, p netip.Prefix, c blockChange) (now
 	}
 	s.apply([]blockUpdate{u})
 	return u.state, lifted, nil
-}
-
-// eval runs the script by its hash, and sends it where the server does not know
-// it.
-func (c *Client) eval(ctx context.Context, r rueidis.Client, p netip.Prefix, change blockChange) (rueidis.RedisResult, error) {
-	keys := []string{c.blockKey(p), c.blockIndex(bucketOf(p))}
-	result, err := run(ctx, c, func(ctx context.Context) rueidis.RedisResult {
-		return blockScript.Exec(ctx, r, keys, change.args())
-	})
-	if err == nil {
-		err = result.Error()
-	}
-	return result, c.judge(ctx, err)
 }
 
 // readAnswer reads what the script returned.

@@ -200,8 +200,7 @@ func TestBlackHole(t *testing.T) {
 		t.Error("it does not know what happened meanwhile")
 	}
 	eventually(t, "handed over", func() bool { return other.blocked(t, "192.0.2.2") })
-	n.Close()
-	n.client.Close()
+	n.close()
 	goleak.VerifyNone(t, ignore, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
 }
 

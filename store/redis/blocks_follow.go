@@ -59,6 +59,7 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 	beat, prune := time.NewTicker(beatEvery), time.NewTicker(pruneEvery)
 	defer beat.Stop()
 	defer prune.Stop()
+	var beating chan error // nil between beats
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -70,7 +71,15 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 			}
 			err = s.readChanged(r, keys)
 		case <-beat.C:
-			if servers, err = s.beat(r, servers); err == nil {
+			if beating == nil { // or a server that is no master takes long
+				beating = make(chan error, 1)
+				s.wg.Go(func() {
+					_, err := s.beat(r, servers)
+					beating <- err
+				})
+			}
+		case err = <-beating:
+			if beating = nil; err == nil {
 				s.report(s.giveBack(r))
 			}
 		case now := <-prune.C:

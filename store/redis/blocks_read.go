@@ -134,19 +134,14 @@ func (s *Blocks) giveBack(r rueidis.Client) (failure error) {
 	owed := slices.Collect(maps.Keys(s.owed))
 	s.mu.Unlock()
 	for chunk := range slices.Chunk(owed, blockBatch) {
-		calls := s.calls(chunk)
-		if len(calls.execs) == 0 {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(s.ctx, answerWait)
+		prefixes, calls := s.calls(chunk)
 		asked := time.Now()
-		results := blockScript.ExecMulti(ctx, r, calls.execs...)
-		cancel()
+		results := s.evalAll(r, calls)
 		updates := make([]blockUpdate, 0, len(results))
 		for i, result := range results {
-			u, _, err := readAnswer(calls.prefixes[i], result, asked)
+			u, _, err := readAnswer(prefixes[i], result, asked)
 			if err != nil {
-				failure = fmt.Errorf("redis: %w: hand over the block of %v: %w", gatehouse.ErrUnavailable, calls.prefixes[i], err)
+				failure = fmt.Errorf("redis: %w: hand over the block of %v: %w", gatehouse.ErrUnavailable, prefixes[i], err)
 				continue
 			}
 			updates = append(updates, u)
@@ -156,14 +151,32 @@ func (s *Blocks) giveBack(r rueidis.Client) (failure error) {
 	return failure
 }
 
-// blockCalls are calls of the script and the prefixes they are about.
-type blockCalls struct {
-	prefixes []netip.Prefix
-	execs    []rueidis.LuaExec
+// evalAll runs the script many times, in one round trip or two.
+func (s *Blocks) evalAll(r rueidis.Client, calls []invocation) []rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(s.ctx, answerWait)
+	defer cancel()
+	cmds := make(rueidis.Commands, len(calls))
+	for i, call := range calls {
+		cmds[i] = blockScript.byHash(r, call)
+	}
+	results := r.DoMulti(ctx, cmds...)
+	var again []int
+	cmds = cmds[:0]
+	for i := range results {
+		if unknownScript(results[i].Error()) {
+			again = append(again, i)
+			cmds = append(cmds, blockScript.byText(r, calls[i]))
+		}
+	}
+	for i, result := range r.DoMulti(ctx, cmds...) {
+		results[again[i]] = result
+	}
+	return results
 }
 
-// calls makes the calls that tell what is known about prefixes.
-func (s *Blocks) calls(prefixes []netip.Prefix) (c blockCalls) {
+// calls makes the calls that tell what is known about prefixes. What has
+// expired is owed no more.
+func (s *Blocks) calls(prefixes []netip.Prefix) (about []netip.Prefix, calls []invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -174,14 +187,11 @@ func (s *Blocks) calls(prefixes []netip.Prefix) (c blockCalls) {
 		}
 		change, err := e.change(now)
 		if err != nil || change.known == "" && change.want == "" {
-			delete(s.owed, p) // it has expired, and prune forgets it
+			delete(s.owed, p)
 			continue
 		}
-		c.prefixes = append(c.prefixes, p)
-		c.execs = append(c.execs, rueidis.LuaExec{
-			Keys: []string{s.client.blockKey(p), s.client.blockIndex(bucketOf(p))},
-			Args: change.args(),
-		})
+		about = append(about, p)
+		calls = append(calls, s.client.blockCall(p, change))
 	}
-	return c
+	return about, calls
 }

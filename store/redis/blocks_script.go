@@ -4,23 +4,22 @@ import (
 	_ "embed"
 	"strconv"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
-// changeBlock is the one script that changes a block: see its head.
-//
-//go:embed blocks.lua
-var changeBlock string
+var (
+	//go:embed blocks.lua
+	blockText string
 
-var blockScript = rueidis.NewLuaScript(changeBlock)
+	// blockScript is the one script that changes a block: see its head.
+	blockScript = newScript(blockText)
+)
 
 // blockChange is one call of the script. Its zero value changes nothing and
 // asks what the key holds.
 type blockChange struct {
 	known    string        // what this node knows, as blockState.encode gives it
-	knownFor time.Duration // how long a key of it has to live; permanent is for ever
-	want     string        // a block to place, as blockState.wish gives it
+	knownFor time.Duration // how long a key of it has to live, or permanent
+	want     string        // a block to place, as wish gives it
 	wantFor  time.Duration
 	again    bool  // it may have been placed before: if it was lifted, leave it so
 	lift     bool  // afterwards

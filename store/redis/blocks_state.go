@@ -161,6 +161,11 @@ func (c *Client) blockKey(p netip.Prefix) string {
 	return c.blockKeys() + "{" + bucketOf(p) + "}" + p.String()
 }
 
+// blockCall is a run of the script about a prefix.
+func (c *Client) blockCall(p netip.Prefix, change blockChange) invocation {
+	return invocation{[]string{c.blockKey(p), c.blockIndex(bucketOf(p))}, change.args()}
+}
+
 func (c *Client) blockIndex(bucket string) string { return c.prefix + ":blocks:{" + bucket + "}" }
 
 // bucketOf spreads prefixes over the buckets, by FNV-1a.

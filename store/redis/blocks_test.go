@@ -16,12 +16,24 @@ import (
 
 func TestBlocks(t *testing.T) {
 	server := testserver.Redis(t)
-	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return openNode(t, server.URL, ownPrefix()).Blocks })
+	storetest.Blocks(t, oneAtATime(server.URL))
 }
 
 func TestBlocksInACluster(t *testing.T) {
 	cluster := testserver.RedisCluster(t)
-	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return openNode(t, cluster.URL, ownPrefix()).Blocks })
+	storetest.Blocks(t, oneAtATime(cluster.URL))
+}
+
+// oneAtATime closes a store when the suite asks for the next.
+func oneAtATime(url string) func(t *testing.T) gatehouse.Blocks {
+	var last *node
+	return func(t *testing.T) gatehouse.Blocks {
+		if last != nil {
+			last.close()
+		}
+		last = openNode(t, url, ownPrefix())
+		return last.Blocks
+	}
 }
 
 // node is one of several that share a Redis.
@@ -48,15 +60,17 @@ func startNode(t testing.TB, url, prefix string) *node {
 	}
 	n := &node{client: client, states: make(chan error, 1000)}
 	n.Blocks = redis.NewBlocks(client, redis.BlocksOptions{OnState: func(err error) { n.states <- err }})
-	t.Cleanup(func() {
-		n.Blocks.Close()
-		client.Close()
-	})
+	t.Cleanup(n.close)
 	return n
 }
 
+func (n *node) close() {
+	n.Blocks.Close()
+	n.client.Close()
+}
+
 // testTimeout is longer than the default, for machines that do much at once.
-const testTimeout = 500 * time.Millisecond
+const testTimeout = time.Second
 
 // wantState waits until the node is told that it is synchronised, or is not.
 func (n *node) wantState(t testing.TB, synchronised bool) {

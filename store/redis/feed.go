@@ -64,7 +64,7 @@ func NewFeed(c *Client, local gatehouse.Feed, o FeedOptions) *Feed {
 	f := &Feed{client: c, local: local, node: gatehouse.NewID(time.Now()), queue: make(chan gatehouse.Record, o.Queue)}
 	f.ctx, f.cancel = context.WithCancel(c.ctx)
 	f.wg.Go(f.send)
-	f.wg.Go(f.listen)
+	f.wg.Go(func() { c.subscribe(f.ctx, c.feedChannel(), f.listening.Store, f.take) })
 	return f
 }
 
@@ -140,7 +140,9 @@ func (f *Feed) publish(records []gatehouse.Record) {
 	if err == nil {
 		var r rueidis.Client
 		if r, err = f.client.conn(); err == nil {
-			_, err = f.client.do(f.ctx, r, r.B().Publish().Channel(f.client.feedChannel()).Message(message).Build())
+			// Named as a key the channel chooses the server of a Cluster, always the
+			// same one: so a message does not overtake the one before.
+			_, err = f.client.do(f.ctx, r, r.B().Arbitrary("PUBLISH").Keys(f.client.feedChannel()).Args(message).Build())
 		}
 	}
 	if err != nil {
@@ -148,6 +150,18 @@ func (f *Feed) publish(records []gatehouse.Record) {
 		return
 	}
 	f.sent.Add(uint64(len(records)))
+}
+
+// take hands a message from another node to the watchers of this one.
+func (f *Feed) take(text string) {
+	m, err := decodeFeed(text)
+	switch {
+	case err != nil:
+		f.ignored.Add(1)
+	case m.Node != f.node:
+		f.received.Add(uint64(len(m.Records)))
+		f.local.Publish(m.Records...)
+	}
 }
 
 func (c *Client) feedChannel() string { return c.prefix + ":feed" }
