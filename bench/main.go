@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,7 @@ type config struct {
 	rounds int // of which the median counts
 	blocks int
 	stalls int // rounds of the stall section
+	quick  bool
 }
 
 // section is a table of the report.
@@ -40,6 +42,8 @@ var sections = []section{
 	{"stall", expiryStall},
 	{"redis-latency", redisLatency},
 	{"redis-throughput", redisThroughput},
+	{"redis-blocks", redisBlocks},
+	{"redis-bytes", redisBytes},
 }
 
 func main() {
@@ -61,15 +65,19 @@ func main() {
 
 	cfg := config{keys: keys, ops: 2_000_000, rounds: 7, blocks: 100_000, stalls: 5}
 	if *quick {
-		cfg.ops, cfg.rounds, cfg.stalls = 500_000, 3, 1
+		cfg.ops, cfg.rounds, cfg.stalls, cfg.quick = 500_000, 3, 1, true
 	}
 	if !*asJSON {
 		fmt.Printf("%s, %d CPUs, %d keys, %d rounds of %d operations in turns\n", runtime.Version(), runtime.NumCPU(), cfg.keys, cfg.rounds, cfg.ops)
 	}
-	for _, s := range sections {
-		if !strings.Contains(s.name, *only) {
-			continue
+	chosen := slices.DeleteFunc(slices.Clone(sections), func(s section) bool { return !strings.Contains(s.name, *only) })
+	if slices.ContainsFunc(chosen, func(s section) bool { return strings.HasPrefix(s.name, "redis") }) {
+		if err := haveRedis(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
 		}
+	}
+	for _, s := range chosen {
 		rows := judge(s.run(cfg))
 		if *asJSON {
 			out := json.NewEncoder(os.Stdout)

@@ -16,20 +16,23 @@ const callers = 64
 // Each counts under names of its own, for the same clients.
 func redisContenders(floors []redisWay, goals ...goal) []redisWay {
 	all := append(floors, gatehouseInRedis(goals)...)
-	all = append(all, byHandInRedis...)
-	if peers != nil {
-		all = append(all, redisPeers...)
+	if peers == nil {
+		return all
 	}
-	return all
+	return append(append(all, byHandInRedis...), redisPeers...)
 }
 
 // redisLatency: four counters in Redis, for one caller: how long a decision
-// takes, and what the server does for it. Clients come in turn, so that nearly
-// all decisions count: what refuses is cheaper.
+// takes, and what the server does for it. Server and client have cores of their
+// own: most of a round trip on loopback is the time that a sleeping core takes to
+// wake, which depends on who else is awake.
 func redisLatency(cfg config) []result {
-	const perTurn = 500
-	turns := 3 * cfg.rounds
-	return inRedis(cfg, redisContenders([]redisWay{pingRedis}, goal{maxOfFloor: 1.2}), turns, func(count func(*client) error, next func() *client) (turn, error) {
+	const perTurn = 200
+	turns := 10 * cfg.rounds
+	s := startRedis()
+	defer s.stop()
+	defer pinApart(s.cmd.Process.Pid)()
+	return inRedis(s, turns*perTurn/4, redisContenders([]redisWay{pingRedis}, goal{maxOfFloor: 1.2}), turns, func(count func(*client) error, next func() *client) (turn, error) {
 		var t turn
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -49,7 +52,7 @@ func redisLatency(cfg config) []result {
 		return median(t.took), "us", []figure{
 			{"p99 us", t.took[len(t.took)*99/100]},
 			{"commands", w.commands / t.done},
-			{"round trips", w.reads / t.done},
+			{"trips", w.reads / t.done},
 			{"bytes", w.bytes / t.done},
 		}
 	})
@@ -58,13 +61,16 @@ func redisLatency(cfg config) []result {
 // redisThroughput: the same from 64 callers: decisions a second, and how many
 // the server could do if it had a core to itself and nothing to wait for.
 func redisThroughput(cfg config) []result {
-	span := time.Duration(cfg.rounds) * 100 * time.Millisecond
-	return inRedis(cfg, redisContenders([]redisWay{pingEach, pingPiped}, goal{minOfFloor: 0.8}), cfg.rounds, func(count func(*client) error, next func() *client) (turn, error) {
+	const span = 150 * time.Millisecond
+	s := startRedis()
+	defer s.stop()
+	return inRedis(s, cfg.keys/10, redisContenders([]redisWay{pingEach, pingPiped}, goal{minOfFloor: 0.8}), 3*cfg.rounds, func(count func(*client) error, next func() *client) (turn, error) {
 		var t turn
 		var wg sync.WaitGroup
 		var done atomic.Int64
 		var failed atomic.Pointer[error]
 		var before, after runtime.MemStats
+		runtime.GC()
 		runtime.ReadMemStats(&before)
 		start := time.Now()
 		for range callers {
@@ -102,14 +108,14 @@ type turn struct {
 	mallocs float64
 }
 
-// inRedis lets the ways take turns, all on one server, and sums up.
-func inRedis(cfg config, all []redisWay, turns int,
+// inRedis lets the ways take turns, all on one server, and sums up. Clients come
+// one after the other, so that nearly all decisions count: what refuses is
+// cheaper.
+func inRedis(s *redisServer, clientele int, all []redisWay, turns int,
 	run func(count func(*client) error, next func() *client) (turn, error),
 	sum func(turn, work) (float64, string, []figure),
 ) []result {
-	s := startRedis()
-	defer s.stop()
-	clients, _ := newWorld(cfg.keys/10, 0)
+	clients, _ := newWorld(clientele, 0)
 	counts := make([]func(*client) error, len(all))
 	places := make([]atomic.Uint32, len(all))
 	for i, way := range all {
@@ -120,7 +126,6 @@ func inRedis(cfg config, all []redisWay, turns int,
 	totals, works := make([]turn, len(all)), make([]work, len(all))
 	for round := -1; round < turns; round++ { // one to get warm
 		for i := range all {
-			runtime.GC()
 			next := func() *client { return &clients[int(places[i].Add(1))%len(clients)] }
 			before := s.work()
 			t := must(run(counts[i], next))

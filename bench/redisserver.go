@@ -81,11 +81,14 @@ type work struct {
 	reads    float64 // from sockets: with one caller, the round trips
 	bytes    float64 // in and out
 	cpu      float64 // seconds, user and system
+
+	reading float64 // bytes of this reading itself
 }
 
 func (s *redisServer) work() work {
-	var w work
-	for line := range strings.Lines(must(s.do("INFO", "everything").ToString())) {
+	text := must(s.do("INFO", "everything").ToString())
+	w := work{reading: float64(len(text)) + 42} // with its request and what goes around
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		number := func() float64 { return must(strconv.ParseFloat(value, 64)) }
 		switch {
@@ -103,14 +106,22 @@ func (s *redisServer) work() work {
 	return w
 }
 
-// since returns what was done between two readings, the first of which is
-// counted among it: one command, one read, and the bytes of its own answer.
+// since returns what was done between two readings, one of which the server
+// counts.
 func (w work) since(before work) work {
-	return work{w.commands - before.commands, w.reads - before.reads, w.bytes - before.bytes, w.cpu - before.cpu}
+	return work{
+		commands: w.commands - before.commands - 1,
+		reads:    w.reads - before.reads - 1,
+		bytes:    w.bytes - before.bytes - before.reading,
+		cpu:      w.cpu - before.cpu,
+	}
 }
 
 func (w *work) add(v work) {
-	*w = work{w.commands + v.commands, w.reads + v.reads, w.bytes + v.bytes, w.cpu + v.cpu}
+	w.commands += v.commands
+	w.reads += v.reads
+	w.bytes += v.bytes
+	w.cpu += v.cpu
 }
 
 // usedMemory is what all data costs the server.

@@ -122,11 +122,24 @@ return counts`)
 	}, c.Close
 }
 
-// rueidisLimiter has a script run the commands that rueidislimiter has its own
-// run, once for each rule: the module itself could not be had where this was
-// written.
+// rueidisLimiter asks once for each rule.
 func rueidisLimiter(s *redisServer) (func(*client) error, func()) {
-	c, ctx := s.connect(), context.Background()
+	c := s.connect()
+	limit := likeRueidisLimiter(c)
+	return func(who *client) error {
+		for i := range who.keys {
+			if err := limit(text(&who.keys[i]), ruleLimits[i].Window); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, c.Close
+}
+
+// likeRueidisLimiter has a script run the commands that rueidislimiter has its
+// own run: the module itself could not be had where this was written.
+func likeRueidisLimiter(c rueidis.Client) func(key string, window time.Duration) error {
+	ctx := context.Background()
 	script := rueidis.NewLuaScript(`
 local ends = tonumber(redis.call('GET', KEYS[2]))
 if not ends or ends < tonumber(ARGV[2]) then
@@ -135,17 +148,12 @@ if not ends or ends < tonumber(ARGV[2]) then
 	redis.call('SET', KEYS[2], ends, 'PXAT', ends + 1000)
 end
 return {redis.call('INCRBY', KEYS[1], 1), ends}`)
-	return func(who *client) error {
-		for i := range who.keys {
-			key, now := "rueidislimiter:{"+text(&who.keys[i])+"}", time.Now()
-			ends, at := now.Add(ruleLimits[i].Window).UnixMilli(), now.UnixMilli()
-			_, err := script.Exec(ctx, c, []string{key, key + ":ex"}, []string{strconv.FormatInt(ends, 10), strconv.FormatInt(at, 10)}).AsIntSlice()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}, c.Close
+	return func(key string, window time.Duration) error {
+		name, now := "rueidislimiter:{"+key+"}", time.Now()
+		ends, at := now.Add(window).UnixMilli(), now.UnixMilli()
+		_, err := script.Exec(ctx, c, []string{name, name + ":ex"}, []string{strconv.FormatInt(ends, 10), strconv.FormatInt(at, 10)}).AsIntSlice()
+		return err
+	}
 }
 
 func goRedisRate(s *redisServer) (func(*client) error, func()) {

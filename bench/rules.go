@@ -25,6 +25,7 @@ type client struct {
 	keys [len(ruleLimits)]gatehouse.Key
 	addr netip.Addr
 	ip   uint32 // the same
+	out  bool   // whether it was found to be blocked
 }
 
 func addr4(ip uint32) netip.Addr {
