@@ -39,7 +39,7 @@ func redisBytes(cfg config) []result {
 		done()
 		rows = append(rows, result{Name: name, Role: r, Unit: "bytes", Value: grown / float64(len(keys)), More: []figure{
 			{"MEMORY USAGE", each},
-			{"names", float64(size) / float64(len(keys) + len(warm))},
+			{"names", float64(size) / float64(len(keys)+len(warm))},
 		}})
 	}
 	measure("a string of 5 bytes that expires", floor, 1, plainSet)
