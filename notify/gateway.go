@@ -100,6 +100,10 @@ func (g *Gateway) checkURL() (err error) {
 	case "telegram":
 		_, err = newTelegram(g.url)
 		return err
+	case "pagerduty":
+		if g.url.Port() == "" { // shoutrrr would connect to port 0
+			return errors.New("name host and port: pagerduty://events.pagerduty.com:443/KEY")
+		}
 	case "matrix":
 		if g.url.User.Username() != "" {
 			return errors.New("use an access token, matrix://:token@host: a password would be sent whenever the URL is read")

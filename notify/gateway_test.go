@@ -185,7 +185,7 @@ func TestGatewayRebinding(t *testing.T) {
 	for name, u := range map[string]string{
 		"generic": "generic://chat.example.com/hook?template=json", "ntfy": "ntfy://chat.example.com/topic", "gotify": "gotify://chat.example.com/Aaaaaaaaaaaaaaa",
 		"mattermost": "mattermost://chat.example.com/token", "rocketchat": "rocketchat://chat.example.com/a/b",
-		"discord": "discord://s3cret@123456789", "pushover": "pushover://:s3cret@user/", "pagerduty": "pagerduty://events.pagerduty.com/0123456789abcdef0123456789abcdef",
+		"discord": "discord://s3cret@123456789", "pushover": "pushover://:s3cret@user/", "pagerduty": "pagerduty://events.pagerduty.com:443/0123456789abcdef0123456789abcdef",
 	} {
 		t.Run(name, func(t *testing.T) {
 			resolver, _ := nameServer(t, "127.0.0.1")
@@ -231,7 +231,7 @@ var fixed = []struct {
 	{"telegram", "telegram://123456789:AAs3cret-aaaaaaaaaaaaaaaaaaaaaaaaaa@telegram/?chats=@alerts", "https://api.telegram.org/bot123456789:AAs3cret-aaaaaaaaaaaaaaaaaaaaaaaaaa/sendMessage", `{"ok":true,"result":{}}`, true},
 	{"discord", "discord://s3cret@123456789", "https://discord.com/api/webhooks/123456789/s3cret", "", true},
 	{"pushover", "pushover://:s3cret@user/", "https://api.pushover.net/1/messages.json", "{}", true},
-	{"pagerduty", "pagerduty://events.pagerduty.com/0123456789abcdef0123456789abcdef", "https://events.pagerduty.com/v2/enqueue", `{"status":"success"}`, true},
+	{"pagerduty", "pagerduty://events.pagerduty.com:443/0123456789abcdef0123456789abcdef", "https://events.pagerduty.com:443/v2/enqueue", `{"status":"success"}`, true},
 }
 
 const id = "11111111-4444-4444-8444-cccccccccccc"
@@ -252,7 +252,7 @@ func impersonate(t *testing.T, c *chatServer) notify.Reach {
 	t.Helper()
 	cert, roots := certificate(t, "api.telegram.org", "discord.com", "api.pushover.net", "events.pagerduty.com")
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Set("X-Original", "https://"+strings.TrimSuffix(r.Host, ":443")+r.URL.RequestURI())
+		r.Header.Set("X-Original", "https://"+r.Host+r.URL.RequestURI())
 		c.Config.Handler.ServeHTTP(w, r)
 	}))
 	front.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -389,6 +389,7 @@ func TestGatewayOptions(t *testing.T) {
 		"generic where": "generic://",
 		"two chats":     "telegram://123456789:AAs3cret-aaaaaaaaaaaaaaaaaaaaaaaaaa@telegram/?chats=@alerts,@ops",
 		"matrix login":  "matrix://user:s3cret@127.0.0.1:1",
+		"PagerDuty":     "pagerduty://events.pagerduty.com/s3cret",
 		"bad custom":    "slack+https://hooks.example.com/s3cret",
 	} {
 		g, err := notify.NewGateway(notify.GatewayOptions{URL: u})

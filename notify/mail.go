@@ -161,8 +161,8 @@ func (s *Mail) deliver(ctx context.Context, msg *gomail.Msg) error {
 
 func (s *Mail) client(conn net.Conn) (*gomail.Client, error) {
 	options := []gomail.Option{
-		gomail.WithPort(s.o.Port), gomail.WithTimeout(s.o.Timeout), gomail.WithoutNoop(), gomail.WithoutRset(),
-		gomail.WithTLSConfig(s.tlsConfig()),
+		gomail.WithPort(s.o.Port), gomail.WithTimeout(2 * s.o.Timeout), // ctx ends first
+		gomail.WithoutNoop(), gomail.WithoutRset(), gomail.WithTLSConfig(s.tlsConfig()),
 		gomail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return conn, nil }),
 	}
 	switch s.o.TLS {
