@@ -18,7 +18,6 @@ type marker struct {
 	// Of whoever has the turn.
 	key    gatehouse.Key
 	placed time.Time // zero: not yet
-	lost   bool      // the answer to the last check is unknown: it may have put the marker back
 }
 
 var markerLimit = gatehouse.Limit{Threshold: 1, Window: maxWindow}
@@ -26,6 +25,7 @@ var markerLimit = gatehouse.Limit{Threshold: 1, Window: maxWindow}
 func newMarker(primary gatehouse.Windows, c *clock, timeout time.Duration) *marker {
 	m := &marker{primary: primary, clock: c, timeout: timeout, turn: make(chan struct{}, 1)}
 	m.turn <- struct{}{}
+	rand.Read(m.key[:]) // never fails (crypto/rand)
 	return m
 }
 
@@ -44,28 +44,20 @@ func (m *marker) check(ctx context.Context) (kept bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.timeout)
 	defer cancel()
 
-	at, seen := m.clock.now()
-	if m.placed.IsZero() || m.lost {
-		rand.Read(m.key[:]) // never fails (crypto/rand)
-	}
-	hits := []gatehouse.Hit{{Key: m.key, Limit: markerLimit}}
+	at, _ := m.clock.now()
 	next := m.key
-	if renew := !m.placed.IsZero() && at.Sub(m.placed) > maxWindow/2; renew {
+	hits := []gatehouse.Hit{{Key: m.key, Limit: markerLimit}}
+	if !m.placed.IsZero() && at.Sub(m.placed) > maxWindow/2 {
 		rand.Read(next[:])
 		hits = append(hits, gatehouse.Hit{Key: next, Limit: markerLimit})
 	}
-	if err = m.primary.Hit(ctx, at, hits); err != nil {
-		m.lost = true
-		m.clock.doubt(at)
-		return false, err
+	err = m.primary.Hit(ctx, at, hits)
+	kept = err == nil && hits[0].Tally.Over
+	if latest, seen := m.clock.now(); !kept && seen { // nothing is lost before the first call
+		m.clock.doubt(latest)
 	}
-	kept = hits[0].Tally.Over
-	if !kept && seen { // nothing is lost with a marker that was never needed
-		m.clock.doubt(at)
-	}
-	if !kept || next != m.key {
+	if err == nil && (!kept || next != m.key || m.placed.IsZero()) {
 		m.key, m.placed = next, at
 	}
-	m.lost = false
-	return kept, nil
+	return kept, err
 }

@@ -102,6 +102,14 @@ func (w *world) end(rt *rapid.T, i int, o gatehouse.Outcome) {
 	}
 }
 
+func (w *world) forget(rt *rapid.T) {
+	_, n := w.node(rt)
+	if err := n.Forget(bg, key(1)); err != nil {
+		rt.Fatalf("Forget: %v", err)
+	}
+	w.guesses = slices.DeleteFunc(w.guesses, func(g attempt) bool { return g.key == 1 })
+}
+
 // pass lets time go by for data and goroutines. Attempts settle before they
 // expire.
 func (w *world) pass(rt *rapid.T, d, real time.Duration) {
@@ -114,6 +122,17 @@ func (w *world) pass(rt *rapid.T, d, real time.Duration) {
 	}
 	w.clock = w.clock.Add(d)
 	time.Sleep(real) // of the bubble
+}
+
+// fault changes what is wrong with the shared store.
+func (w *world) fault(rt *rapid.T) {
+	what := rapid.SampledFrom([]string{"up", "up", "up", "down", "deaf", "emptied"}).Draw(rt, "what")
+	w.shared.down.Store(what == "down")
+	w.shared.deaf.Store(what == "deaf")
+	if what == "emptied" {
+		w.shared.empty()
+	}
+	w.always = w.always && what == "up"
 }
 
 func (w *world) check(rt *rapid.T) {
@@ -143,15 +162,6 @@ func (w *world) actions(outcomes ...gatehouse.Outcome) map[string]func(*rapid.T)
 			w.end(rt, rapid.IntRange(0, len(w.inFlight)-1).Draw(rt, "attempt"), rapid.SampledFrom(outcomes).Draw(rt, "outcome"))
 		}
 	}
-	toggle := func(b interface {
-		Load() bool
-		Store(bool)
-	}) func(*rapid.T) {
-		return func(*rapid.T) {
-			b.Store(!b.Load())
-			w.always = false
-		}
-	}
 	return map[string]func(*rapid.T){
 		"":         w.check,
 		"hit":      w.hit,
@@ -161,12 +171,8 @@ func (w *world) actions(outcomes ...gatehouse.Outcome) map[string]func(*rapid.T)
 		"settle":   settle,
 		"settle2":  settle,
 		"time":     func(rt *rapid.T) { w.pass(rt, steps.Draw(rt, "step"), reals.Draw(rt, "real")) },
-		"down":     toggle(&w.shared.down),
-		"deaf":     toggle(&w.shared.deaf),
-		"empty": func(rt *rapid.T) {
-			w.shared.empty()
-			w.always = false
-		},
+		"fault":    w.fault,
+		"fault2":   w.fault,
 	}
 }
 
@@ -179,11 +185,13 @@ func TestNeverMoreThanTheThresholdPerNode(t *testing.T) {
 	})
 }
 
-// Nor does it since the last success.
+// Nor does it since the last success, or since the counter was cleared.
 func TestNeverMoreThanTheThresholdSinceASuccess(t *testing.T) {
 	inBubble(t, func(rt *rapid.T) {
 		w := newWorld(rt)
-		rt.Repeat(w.actions(gatehouse.Failed, gatehouse.Failed, gatehouse.Failed, gatehouse.Succeeded))
+		actions := w.actions(gatehouse.Failed, gatehouse.Failed, gatehouse.Failed, gatehouse.Succeeded)
+		actions["forget"] = w.forget
+		rt.Repeat(actions)
 	})
 }
 
@@ -194,6 +202,7 @@ func TestAlwaysUp(t *testing.T) {
 		alone := memory.NewWindows(memory.Options{MaxBytes: 1})
 		type pair struct {
 			node       int
+			at         time.Time
 			ours, want gatehouse.Reservation
 		}
 		var held []pair
@@ -219,7 +228,7 @@ func TestAlwaysUp(t *testing.T) {
 					rt.Fatalf("Reserve: %+v, %+v, %v; want %+v, %+v, %v", got, gotTally, err, want, wantTally, wantErr)
 				}
 				if got.ID != 0 {
-					held = append(held, pair{i, got, want})
+					held = append(held, pair{i, w.clock, got, want})
 				}
 			},
 			"settle": func(rt *rapid.T) {
@@ -227,6 +236,9 @@ func TestAlwaysUp(t *testing.T) {
 					return
 				}
 				p, o := rapid.SampledFrom(held).Draw(rt, "place"), outcomes.Draw(rt, "outcome")
+				if w.clock.Sub(p.at) > 20*gatehouse.ReservationTTL {
+					return // the one has forgotten it, the other counts it
+				}
 				got, err := w.nodes[p.node].Settle(bg, w.clock, p.ours, o)
 				if want, wantErr := alone.Settle(bg, w.clock, p.want, o); got != want || err != nil || wantErr != nil {
 					rt.Fatalf("Settle(%v): %+v, %v; want %+v", o, got, err, want)

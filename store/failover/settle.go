@@ -89,7 +89,7 @@ func (w *Windows) settlePrimary(ctx context.Context, at time.Time, r gatehouse.R
 		return t, false, nil
 	}
 	down, err := w.judge(ctx, err)
-	if err != nil || t.Over && p.primary.ID == 0 { // a guess that the primary had not granted, and has no room for
+	if err != nil {
 		w.missed(at, outcome)
 	}
 	return t, !down, err
