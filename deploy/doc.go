@@ -1,3 +1,4 @@
-// Package deploy holds what runs beside Gatehouse: alert rules for Prometheus and
-// a dashboard for Grafana. It has only tests, which hold them to what is measured.
+// Package deploy holds what runs beside Gatehouse, or runs it: alert rules for
+// Prometheus, a dashboard for Grafana, a unit for systemd. It has only tests,
+// which hold these and the container's files to what is measured and configured.
 package deploy
