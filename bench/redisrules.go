@@ -15,7 +15,7 @@ const callers = 64
 // redisContenders are the ways to count four rules in Redis, after the floor.
 // Each counts under names of its own, for the same clients.
 func redisContenders(floors []redisWay, goals ...goal) []redisWay {
-	all := append(floors, gatehouseInRedis(goals)...)
+	all := append(floors, gatehouseInRedis(goals), oneInRedis, attemptInRedis)
 	if peers == nil {
 		return all
 	}
