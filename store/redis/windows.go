@@ -81,17 +81,26 @@ func NewWindows(c *Client, o WindowsOptions) *Windows {
 
 func (w *Windows) name(key *gatehouse.Key) string { return w.counters + string(key[:]) }
 
-// limitArgs checks a limit and returns threshold, window and lifetime of a
-// counter in ms, as the scripts want them.
-func limitArgs(args []string, l gatehouse.Limit) ([]string, error) {
+// window returns the length of a limit's window in ms, or an error if it is no
+// limit.
+func window(l gatehouse.Limit) (int64, error) {
 	if l.Threshold < 1 || l.Threshold > 10_000 || l.Window < time.Millisecond || l.Window > 7*24*time.Hour {
-		return nil, fmt.Errorf("redis: no limit: %d within %v", l.Threshold, l.Window)
+		return 0, fmt.Errorf("redis: no limit: %d within %v", l.Threshold, l.Window)
 	}
-	window := int64((l.Window + time.Millisecond - 1) / time.Millisecond)
-	return append(args, strconv.Itoa(l.Threshold), strconv.FormatInt(window, 10), strconv.FormatInt(window+slack, 10)), nil
+	return int64((l.Window + time.Millisecond - 1) / time.Millisecond), nil
 }
 
+// A counter lives as long as its newest occurrence can count, and some more. To
+// set that with each occurrence costs time, so it is done once in a period of
+// which a window has eight, and allows for that.
 const slack = 10_000 // ms
+
+func hitArgs(args []string, l gatehouse.Limit) ([]string, error) {
+	w, err := window(l)
+	period := w/8 + 1
+	return append(args, strconv.Itoa(l.Threshold), strconv.FormatInt(w, 10),
+		strconv.FormatInt(w+period+slack, 10), strconv.FormatInt(period, 10)), err
+}
 
 // tallyOf unpacks what the function tally of the scripts has packed.
 func tallyOf(n int64) gatehouse.Tally {
@@ -150,6 +159,7 @@ func (w *Windows) batches(sharded bool, at time.Time, hits []gatehouse.Hit) ([]*
 	var all []*batch
 	bySlot := map[uint16]*batch{}
 	now := unixMillis(at)
+	stored := string(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))[3:])
 	for i := range hits {
 		name, slot := w.name(&hits[i].Key), uint16(0)
 		if sharded {
@@ -157,12 +167,12 @@ func (w *Windows) batches(sharded bool, at time.Time, hits []gatehouse.Hit) ([]*
 		}
 		b := bySlot[slot]
 		if b == nil {
-			b = &batch{invocation: invocation{args: append(make([]string, 0, 2+3*len(hits)), now, "")}}
+			b = &batch{invocation: invocation{args: append(make([]string, 0, 3+4*len(hits)), now, stored, "")}}
 			bySlot[slot] = b
 			all = append(all, b)
 		}
 		var err error
-		if b.args, err = limitArgs(b.args, hits[i].Limit); err != nil {
+		if b.args, err = hitArgs(b.args, hits[i].Limit); err != nil {
 			return nil, err
 		}
 		b.add(i, name)
@@ -173,7 +183,7 @@ func (w *Windows) batches(sharded bool, at time.Time, hits []gatehouse.Hit) ([]*
 			for _, k := range b.which {
 				which = binary.BigEndian.AppendUint16(which, k)
 			}
-			b.args[1] = string(which)
+			b.args[2] = string(which)
 		}
 	}
 	return all, nil

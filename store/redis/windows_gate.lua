@@ -130,16 +130,17 @@ local function answer(s)
 end
 
 local function save(s)
-  local value, ttl
+  local value
+  local ttl = s.window + math.floor(s.window / 8) + 1 -- as in windows.go
   if s.held ~= '' or s.line ~= '' then
     value = '\2' .. pack('>I2I2I2I4', #s.held / HELD, #s.line / WAITER, s.threshold, s.window) ..
       s.held .. s.line .. s.times
-    ttl = math.max(s.window, LAPSED) + SLACK
+    ttl = math.max(ttl, LAPSED)
   elseif s.times ~= '' then
-    value, ttl = '\1' .. s.times, s.window + SLACK
+    value = '\1' .. s.times
   elseif s.was then
     return redis.call('DEL', s.key)
   end
   s.value = value
-  if value and value ~= s.was then redis.call('SET', s.key, value, 'PX', ttl) end
+  if value and value ~= s.was then redis.call('SET', s.key, value, 'PX', ttl + SLACK) end
 end

@@ -1,6 +1,7 @@
 -- Counts one occurrence for each hit.
--- KEYS: the counters. ARGV: now, which key each hit is for (two bytes each; empty
--- if each is for its own), then threshold, window and lifetime of each hit.
+-- KEYS: the counters. ARGV: now, now as it is stored, which key each hit is for
+-- (two bytes each; empty if each is for its own), then for each hit threshold,
+-- window, lifetime, and how long a lifetime need not be set again.
 -- Returns a tally for each.
 local function seldom(key, value, now, threshold, window)
   -- include windows_gate.lua
@@ -12,48 +13,48 @@ local function seldom(key, value, now, threshold, window)
   return s.value, tally(s, over)
 end
 
-local now, which = tonumber(ARGV[1]), ARGV[2]
-local pack, unpacked = struct.pack, struct.unpack
-local values, tallies
+local unpacked, call, KEYS, ARGV = struct.unpack, redis.call, KEYS, ARGV
+local now, stored, which = ARGV[1] + 0, ARGV[2], ARGV[3]
+local values
 if #KEYS <= 1000 then
-  values = redis.call('MGET', unpack(KEYS))
+  values = call('MGET', unpack(KEYS))
 else
   values = {}
-  for i, key in ipairs(KEYS) do values[i] = redis.call('GET', key) end
+  for i, key in ipairs(KEYS) do values[i] = call('GET', key) end
 end
-tallies = {}
-local k, a = 0, 3
-for i = 1, (#ARGV - 2) / 3 do
-  k = i
+local tallies, a = {}, 4
+for i = 1, (#ARGV - 3) / 4 do
+  local k = i
   if which ~= '' then k = unpacked('>I2', which, i * 2 - 1) + 1 end
-  local threshold, window = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
-  local value = values[k]
+  local value, threshold, window = values[k], ARGV[a] + 0, ARGV[a + 1] + 0
   if not value then
-    value = '\1' .. pack('>I5', now % 1099511627776)
-    redis.call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
+    value = '\1' .. stored
     values[k] = value
+    call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
     tallies[i] = threshold > 1 and 2 or window * 32768 + 2
   else
-    local n, at, oldest = (#value - 1) / 5, now, now
-    local plain = string.byte(value) == 1 and n <= threshold
-    if plain then
-      local ago = (now - unpacked('>I5', value, #value - 4)) % 1099511627776
-      if ago >= 549755813888 then at = now - ago + 1099511627776 end
-      oldest = at - (at - unpacked('>I5', value, 2)) % 1099511627776
-      plain = oldest + window > at
-    end
-    if not plain then -- some have left, or places are held
+    -- Mostly nothing has left the window, nobody holds a place, and the clock
+    -- has gone on: then it is enough to look at the oldest and the newest.
+    local n, version, oldest = (#value - 1) / 5, unpacked('>BI5', value)
+    local newest = oldest
+    if n > 1 then newest = unpacked('>I5', value, #value - 4) end
+    oldest, newest = (now - oldest) % 1099511627776, (now - newest) % 1099511627776 -- ago
+    if version ~= 1 or n > threshold or oldest >= window or newest >= window then
       values[k], tallies[i] = seldom(KEYS[k], value, now, threshold, window)
     elseif n >= threshold then
-      tallies[i] = (oldest + window - at) * 32768 + n * 2 + 1
+      tallies[i] = (window - oldest) * 32768 + n * 2 + 1
     else
-      value = value .. pack('>I5', at % 1099511627776)
-      redis.call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
+      value = value .. stored
       values[k] = value
+      if newest <= now % ARGV[a + 3] then -- in the same period
+        call('SET', KEYS[k], value, 'KEEPTTL')
+      else
+        call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
+      end
       n = n + 1
-      tallies[i] = n < threshold and n * 2 or (oldest + window - at) * 32768 + n * 2
+      tallies[i] = n < threshold and n * 2 or (window - oldest) * 32768 + n * 2
     end
   end
-  a = a + 3
+  a = a + 4
 end
 return tallies

@@ -63,7 +63,7 @@ func (w *Windows) Reserve(ctx context.Context, at time.Time, key gatehouse.Key, 
 	if err := ctx.Err(); err != nil {
 		return gatehouse.Reservation{}, gatehouse.Tally{}, failed(ctx, err)
 	}
-	if _, err := limitArgs(nil, limit); err != nil {
+	if _, err := window(limit); err != nil {
 		return gatehouse.Reservation{}, gatehouse.Tally{}, err
 	}
 	q := &request{w: w, at: at, start: time.Now(), r: gatehouse.Reservation{Key: key, Limit: limit, ID: rand.Uint64N(1<<64-1) + 1}}
@@ -144,8 +144,9 @@ func (q *request) send(ctx context.Context, most string) (said int64, tally gate
 }
 
 func (w *Windows) invocation(at time.Time, r gatehouse.Reservation, more ...string) invocation {
-	args, _ := limitArgs(append(make([]string, 0, 8), unixMillis(at)), r.Limit)
-	args = append(args[:3], string(binary.BigEndian.AppendUint64(nil, r.ID)))
+	length, _ := window(r.Limit) // it has been checked
+	args := []string{unixMillis(at), strconv.Itoa(r.Limit.Threshold), strconv.FormatInt(length, 10),
+		string(binary.BigEndian.AppendUint64(nil, r.ID))}
 	return invocation{keys: []string{w.name(&r.Key)}, args: append(args, more...)}
 }
 
@@ -165,7 +166,7 @@ func (w *Windows) Settle(ctx context.Context, at time.Time, r gatehouse.Reservat
 	if outcome < gatehouse.Failed || outcome > gatehouse.Abandoned {
 		return gatehouse.Tally{}, fmt.Errorf("redis: unknown outcome %d", outcome)
 	}
-	if _, err := limitArgs(nil, r.Limit); err != nil {
+	if _, err := window(r.Limit); err != nil {
 		return gatehouse.Tally{}, err
 	}
 	tally, err := w.settle(ctx, at, r, outcome)
