@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/internal/testserver"
 	"github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -43,15 +47,28 @@ func sample(n int64) gatehouse.Record {
 // them; each has its own database, with the same schema and settings.
 //
 //   - 64 clients append one record each, again and again: ns/op;
-//   - a loop by hand writes 64 at a time: "of-batched" is its time divided by
-//     ours, 1 meaning as fast;
+//   - a loop by hand writes 64 at a time, as fast as the driver can: "of-batched"
+//     is its time divided by ours, 1 meaning as fast;
 //   - the same loop writes one at a time: "of-one-by-one" likewise.
 func BenchmarkAppend(b *testing.B) {
-	s := open(b)
-	batched, single := newByHand(b), newByHand(b)
+	b.Run("SQLite", func(b *testing.B) { benchmarkAppend(b, open(b), newInserts(b), newInserts(b)) })
+	b.Run("PostgreSQL", func(b *testing.B) {
+		server := testserver.Postgres(b)
+		s := openPostgres(b, server.Database(b), sql.Options{})
+		benchmarkAppend(b, s, newCopies(b, server.Database(b)), newCopies(b, server.Database(b)))
+	})
+}
+
+// byHand is what somebody would write who has all records at hand.
+type byHand interface {
+	write(b *testing.B, from, n, batch int64)
+}
+
+func benchmarkAppend(b *testing.B, s *sql.Store, batched, single byHand) {
 	const turn = 4096
 	var ours, theirs, one time.Duration
 	var n int64
+	b.ResetTimer()
 	for done := 0; done < b.N; done += turn {
 		size := int64(min(turn, b.N-done))
 		ours += timed(func() { appendAll(b, s, n, size) })
@@ -86,13 +103,32 @@ func appendAll(b *testing.B, s *sql.Store, from, n int64) {
 	wg.Wait()
 }
 
-// byHand is what somebody would write who has all records at hand.
-type byHand struct {
+// inserts writes to SQLite with a statement for each record.
+type inserts struct {
 	conn   *stdsql.Conn
 	insert *stdsql.Stmt
 }
 
-func newByHand(b *testing.B) *byHand {
+const byHandColumns = "id, time, kind, severity, user_id, account, ip, correlation_id, finding_id, finding_kind, finding_severity, detail, node, chain_seq, hash"
+
+// columnsOf lays out a record as byHandColumns has it.
+func columnsOf(b *testing.B, r gatehouse.Record) []any {
+	ip := r.IP.As16()
+	detail, err := json.Marshal(struct {
+		UserAgent string           `json:"user_agent"`
+		Device    gatehouse.Device `json:"device"`
+		Place     gatehouse.Place  `json:"place"`
+		Endpoint  string           `json:"endpoint"`
+		Reason    string           `json:"reason"`
+	}{r.UserAgent, r.Device, r.Place, r.Endpoint, r.Reason})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []any{r.ID, r.Time.UnixMicro(), string(r.Kind), int64(r.Severity), r.User, r.Account, ip[:],
+		r.CorrelationID, nil, nil, nil, string(detail), "by hand", int64(0), make([]byte, 32)}
+}
+
+func newInserts(b *testing.B) *inserts {
 	path := filepath.Join(b.TempDir(), "byhand.db")
 	openAt(b, path)
 	db, err := stdsql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"+
@@ -105,16 +141,15 @@ func newByHand(b *testing.B) *byHand {
 	if err != nil {
 		b.Fatal(err)
 	}
-	insert, err := conn.PrepareContext(context.Background(), `INSERT INTO security_log (id, time, kind, severity, user_id, account, ip,
-		correlation_id, finding_id, finding_kind, finding_severity, detail, node, chain_seq, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'by hand', 0, zeroblob(32)) ON CONFLICT (id) DO NOTHING`)
+	insert, err := conn.PrepareContext(context.Background(), "INSERT INTO security_log ("+byHandColumns+
+		") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING")
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &byHand{conn, insert}
+	return &inserts{conn, insert}
 }
 
-func (h *byHand) write(b *testing.B, from, n, batch int64) {
+func (h *inserts) write(b *testing.B, from, n, batch int64) {
 	ctx := context.Background()
 	exec := func(_ stdsql.Result, err error) {
 		if err != nil {
@@ -124,21 +159,28 @@ func (h *byHand) write(b *testing.B, from, n, batch int64) {
 	for i := int64(0); i < n; i += batch {
 		exec(h.conn.ExecContext(ctx, "BEGIN IMMEDIATE"))
 		for j := i; j < min(i+batch, n); j++ {
-			r := sample(from + j)
-			ip := r.IP.As16()
-			detail, err := json.Marshal(struct {
-				UserAgent string           `json:"user_agent"`
-				Device    gatehouse.Device `json:"device"`
-				Place     gatehouse.Place  `json:"place"`
-				Endpoint  string           `json:"endpoint"`
-				Reason    string           `json:"reason"`
-			}{r.UserAgent, r.Device, r.Place, r.Endpoint, r.Reason})
-			if err != nil {
-				b.Fatal(err)
-			}
-			exec(h.insert.ExecContext(ctx, r.ID, r.Time.UnixMicro(), string(r.Kind), int64(r.Severity), r.User, r.Account, ip[:],
-				r.CorrelationID, nil, nil, nil, string(detail)))
+			exec(h.insert.ExecContext(ctx, columnsOf(b, sample(from+j))...))
 		}
 		exec(h.conn.ExecContext(ctx, "COMMIT"))
+	}
+}
+
+// copies writes to PostgreSQL with COPY.
+type copies struct{ conn *pgx.Conn }
+
+func newCopies(b *testing.B, url string) *copies {
+	openPostgres(b, url, sql.Options{})
+	return &copies{connectPostgres(b, url)}
+}
+
+func (h *copies) write(b *testing.B, from, n, batch int64) {
+	columns := strings.Split(byHandColumns, ", ")
+	for i := int64(0); i < n; i += batch {
+		rows := pgx.CopyFromSlice(int(min(batch, n-i)), func(j int) ([]any, error) {
+			return columnsOf(b, sample(from+i+int64(j))), nil
+		})
+		if _, err := h.conn.CopyFrom(context.Background(), pgx.Identifier{"security_log"}, columns, rows); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

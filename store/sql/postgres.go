@@ -30,6 +30,7 @@ var postgresDatabase = &database{
 	snapshot:  stdsql.LevelRepeatableRead,
 	clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 	shared:    true,
+	patience:  50 * time.Microsecond,
 	transient: transient,
 	single:    single,
 	session:   func(conn *stdsql.Conn, _ *handle) session { return &postgresSession{conn: conn} },

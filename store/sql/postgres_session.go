@@ -13,25 +13,30 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/fluxstudio/gatehouse/chain"
 )
 
 // postgresSession runs transactions in few round trips: what needs no answer is
-// put off, and sent with what does. A transaction that only adds records takes
-// two.
+// put off, and sent with what does. A transaction that only adds records takes one
+// as a rule, else two.
 type postgresSession struct {
-	conn *stdsql.Conn
-	next pgx.Batch // what has been put off
+	conn     *stdsql.Conn
+	next     pgx.Batch // what has been put off
+	operated bool      // the transaction has done other things than to add records
+	done     bool      // the transaction is over, and durable
+
+	// Where the chain ends if this transaction is committed, and where the last
+	// one that was has left it. nil: not known.
+	moving, end *chain.Head
 }
 
 // begin takes all locks in one statement and in one order, whoever takes them, so
 // that no two transactions wait for each other. Each later statement sees what
 // was committed before the locks were granted, whatever the database's default.
 func (s *postgresSession) begin(ctx context.Context, locks []string, operations bool) error {
-	s.next = pgx.Batch{}
+	s.next, s.operated, s.done, s.moving = pgx.Batch{}, operations, false, nil
 	s.next.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	if len(locks) > 0 {
 		s.next.Queue("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", lockKeys(locks))
@@ -55,116 +60,38 @@ func lockKeys(locks []string) []int64 {
 	return slices.Compact(keys)
 }
 
-func (s *postgresSession) add(ctx context.Context, l *link, rows []row) error {
-	ids := make([]string, len(rows))
-	for i := range rows {
-		ids[i] = rows[i][0].(string)
-	}
-	head := chain.Head{Node: l.node}
-	s.next.Queue(headText, l.node).Query(func(found pgx.Rows) error {
-		for found.Next() {
-			var err error
-			if head, err = scanHead(found.Scan); err != nil {
-				return err
-			}
-		}
-		return found.Err()
-	})
-	known := map[string]bool{}
-	s.next.Queue("SELECT id FROM security_log WHERE id = ANY($1)", ids).Query(func(found pgx.Rows) error {
-		for found.Next() {
-			var id string
-			if err := found.Scan(&id); err != nil {
-				return err
-			}
-			known[id] = true
-		}
-		return found.Err()
-	})
-	if err := s.send(ctx); err != nil {
-		return err
-	}
-
-	l.begin(head)
-	const most = 1000 // rows with one statement
-	var c logColumns
-	for i := range rows {
-		if known[ids[i]] {
-			continue
-		}
-		known[ids[i]] = true
-		next := l.next(&rows[i])
-		c.add(&rows[i], next)
-		l.move(next)
-		if len(c.seq) == most {
-			s.next.Queue(insertRowsText, c.args(l.node)...)
-			c = logColumns{}
+func (s *postgresSession) commit(ctx context.Context) error {
+	if !s.done {
+		s.next.Queue("COMMIT")
+		if err := s.send(ctx); err != nil {
+			return uncertain(err)
 		}
 	}
-	if len(c.seq) > 0 {
-		s.next.Queue(insertRowsText, c.args(l.node)...)
-	}
-	if l.moved {
-		head := l.seal()
-		s.next.Queue(putHeadText, head.Node, atEnd, head.Seq, head.Hash[:], head.Signature)
+	if s.moving != nil {
+		s.end = s.moving
 	}
 	return nil
 }
 
-// insertRowsText adds rows that are given as columns. An ID that another node has
-// added meanwhile fails it: the transaction is run again and finds it known.
-const insertRowsText = `INSERT INTO security_log (` + columns + `, node, chain_seq, hash)
-	SELECT ` + columns + `, $13::text, chain_seq, hash
-	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bytea[], $8::text[],
-		$9::text[], $10::text[], $11::bigint[], $12::text[], $14::bigint[], $15::bytea[])
-	AS given (` + columns + `, chain_seq, hash) ORDER BY chain_seq`
-
-// logColumns is rows of the log, column by column.
-type logColumns struct {
-	texts               [8]pgtype.FlatArray[pgtype.Text]
-	time, severity, seq pgtype.FlatArray[int64]
-	findingSeverity     pgtype.FlatArray[pgtype.Int8]
-	ip, hash            pgtype.FlatArray[[]byte]
-}
-
-// textColumns are the places in row of what logColumns has in texts.
-var textColumns = [...]int{0, 2, 4, 5, 7, 8, 9, 11}
-
-func (c *logColumns) add(r *row, place chain.Head) {
-	for i, column := range textColumns {
-		s, ok := r[column].(string)
-		c.texts[i] = append(c.texts[i], pgtype.Text{String: s, Valid: ok})
-	}
-	c.time = append(c.time, r[1].(int64))
-	c.severity = append(c.severity, r[3].(int64))
-	ip, _ := r[6].([]byte)
-	c.ip = append(c.ip, ip)
-	severity, ok := r[10].(int64)
-	c.findingSeverity = append(c.findingSeverity, pgtype.Int8{Int64: severity, Valid: ok})
-	c.seq = append(c.seq, place.Seq)
-	c.hash = append(c.hash, place.Hash[:])
-}
-
-func (c *logColumns) args(node string) []any {
-	t := &c.texts
-	return []any{t[0], c.time, t[1], c.severity, t[2], t[3], c.ip, t[4], t[5], t[6], c.findingSeverity, t[7], node, c.seq, c.hash}
-}
-
-func (s *postgresSession) commit(ctx context.Context) error {
-	s.next.Queue("COMMIT")
-	err := s.send(ctx)
+// uncertain marks the error of a statement that commits. Where the server has
+// refused it, it is certain that nothing was kept.
+func uncertain(err error) error {
 	var refused *pgconn.PgError
-	if err != nil && !(errors.As(err, &refused) && !ends(refused)) {
-		err = fmt.Errorf("%w; %w", err, errUncertain)
+	if errors.As(err, &refused) && !ends(refused) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w; %w", err, errUncertain)
 }
 
 // send sends what has been put off, in one round trip.
 func (s *postgresSession) send(ctx context.Context) error {
 	batch := s.next
 	s.next = pgx.Batch{}
-	err := s.conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close() })
+	return s.exchange(ctx, &batch)
+}
+
+func (s *postgresSession) exchange(ctx context.Context, batch *pgx.Batch) error {
+	err := s.conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() })
 	return failed(ctx, err)
 }
 
@@ -179,7 +106,7 @@ func transient(err error) bool {
 		return false
 	case errors.As(err, &refused):
 		return refused.Code == "40001" || refused.Code == "40P01" || // serialization_failure, deadlock_detected
-			refused.ConstraintName == "security_log_id_key" || ends(refused)
+			isKnown(refused) || ends(refused)
 	}
 	var broken *net.OpError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
