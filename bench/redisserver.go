@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -19,6 +21,7 @@ type redisServer struct {
 	addr    string
 	cmd     *exec.Cmd
 	dir     string
+	asked   chan os.Signal
 	control rueidis.Client
 }
 
@@ -41,6 +44,7 @@ func startRedis() *redisServer {
 	s.cmd = exec.Command("redis-server", "--port", strconv.Itoa(addr.Port), "--bind", "127.0.0.1",
 		"--save", "", "--appendonly", "no", "--dir", s.dir, "--loglevel", "warning")
 	must(0, s.cmd.Start())
+	s.stopWhenAsked()
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		var err error
 		if s.control, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}, DisableCache: true}); err == nil {
@@ -54,7 +58,21 @@ func startRedis() *redisServer {
 	}
 }
 
+// stopWhenAsked sees that the server does not outlive a benchmark that is
+// interrupted.
+func (s *redisServer) stopWhenAsked() {
+	s.asked = make(chan os.Signal, 1)
+	signal.Notify(s.asked, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-s.asked
+		s.cmd.Process.Kill()
+		os.RemoveAll(s.dir)
+		os.Exit(1)
+	}()
+}
+
 func (s *redisServer) stop() {
+	signal.Stop(s.asked)
 	if s.control != nil {
 		s.control.Close()
 	}
