@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/store/spool"
 	"github.com/fluxstudio/gatehouse/store/sql"
+	"go.uber.org/goleak"
 )
 
 // childDir is where the child process of TestKill works. Set, it makes this binary
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, work(dir))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // work appends and places blocks from many clients while the store flaps, and
@@ -45,16 +45,7 @@ func work(dir string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		for i := 0; ; i++ {
-			<-time.After(time.Duration(i%7) * time.Millisecond)
-			if i%2 == 0 {
-				s.fail(gatehouse.ErrUnavailable)
-			} else {
-				s.works()
-			}
-		}
-	}()
+	s.flap()
 	var mu sync.Mutex
 	round := os.Getenv(childDir + "_ROUND")
 	failed := make(chan error)

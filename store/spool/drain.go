@@ -213,7 +213,7 @@ func (s *Spool) hand(ctx context.Context) error {
 	s.mu.Lock()
 	first, end := s.pos, s.size
 	s.mu.Unlock()
-	var run []piece             // records, or damaged pieces, that follow each other
+	var run []piece             // records that follow each other, or one damaged piece
 	var standing blocksByPrefix // what the store holds, once it was asked
 	handRun := func() error {
 		defer func() { run = run[:0] }()
@@ -221,7 +221,7 @@ func (s *Spool) hand(ctx context.Context) error {
 		case len(run) == 0:
 			return nil
 		case run[0].err != nil:
-			return s.handDamaged(run[0], run[len(run)-1].end)
+			return s.handDamaged(run[0])
 		default:
 			return s.handRecords(ctx, run)
 		}
@@ -240,10 +240,15 @@ func (s *Spool) hand(ctx context.Context) error {
 				return err
 			}
 		}
-		if !block {
+		switch {
+		case block:
+			if err := s.handBlock(ctx, p, &standing); err != nil {
+				return err
+			}
+		case p.err != nil && len(run) > 0:
+			run[0].end = p.end
+		default:
 			run = append(run, p)
-		} else if err := s.handBlock(ctx, p, &standing); err != nil {
-			return err
 		}
 	}
 	return handRun()
@@ -356,9 +361,8 @@ func (s *Spool) reject(p piece, because error) error {
 	return nil
 }
 
-// handDamaged puts pieces aside that are no entries, from the first to an end.
-func (s *Spool) handDamaged(p piece, end int64) error {
-	p.end = end
+// handDamaged puts a piece aside that is no entry.
+func (s *Spool) handDamaged(p piece) error {
 	if err := s.aside(p, ".damaged"); err != nil {
 		return err
 	}

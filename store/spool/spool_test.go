@@ -32,7 +32,8 @@ func block(id, prefix string, lasts time.Duration) gatehouse.Block {
 // store is a real one that fails on command.
 type store struct {
 	*sql.Store
-	broken atomic.Pointer[func() error] // asked before each call
+	broken atomic.Pointer[func(context.Context) error] // asked before each call
+	refuse func(id string) error                       // asked about each record and block
 	calls  atomic.Int64
 }
 
@@ -46,29 +47,64 @@ func openStore(t testing.TB, path string) *store {
 	return &store{Store: s}
 }
 
-func (s *store) fail(err error) { s.failWith(func() error { return err }) }
-
-func (s *store) failWith(f func() error) { s.broken.Store(&f) }
+func (s *store) fail(err error) { s.broken.Store(new(func(context.Context) error { return err })) }
 
 func (s *store) works() { s.broken.Store(nil) }
 
-func (s *store) check(context.Context) error {
+// flap lets the store fail and work in turns, until the function it returns is
+// called.
+func (s *store) flap() (stop func()) {
+	quit := make(chan struct{})
+	var flapping sync.WaitGroup
+	flapping.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-quit:
+				s.works()
+				return
+			case <-time.After(time.Duration(i%7) * time.Millisecond):
+			}
+			if i%2 == 0 {
+				s.fail(gatehouse.ErrUnavailable)
+			} else {
+				s.works()
+			}
+		}
+	})
+	return func() {
+		close(quit)
+		flapping.Wait()
+	}
+}
+
+func (s *store) check(ctx context.Context, ids ...string) error {
 	s.calls.Add(1)
 	if f := s.broken.Load(); f != nil {
-		return (*f)()
+		if err := (*f)(ctx); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if s.refuse != nil && s.refuse(id) != nil {
+			return s.refuse(id)
+		}
 	}
 	return nil
 }
 
 func (s *store) Append(ctx context.Context, records ...gatehouse.Record) error {
-	if err := s.check(ctx); err != nil {
+	ids := make([]string, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	if err := s.check(ctx, ids...); err != nil {
 		return err
 	}
 	return s.Store.Append(ctx, records...)
 }
 
 func (s *store) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
-	if err := s.check(ctx); err != nil {
+	if err := s.check(ctx, b.ID); err != nil {
 		return gatehouse.Block{}, err
 	}
 	return s.Store.Place(ctx, b)
@@ -274,23 +310,7 @@ func TestWhatAnEarlierProcessLeft(t *testing.T) {
 // store fails.
 func TestOrderWhileTheStoreFlaps(t *testing.T) {
 	f := open(t, spool.Options{Deadline: 100 * time.Millisecond})
-	stop := make(chan struct{})
-	var flapping sync.WaitGroup
-	flapping.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				f.store.works()
-				return
-			case <-time.After(3 * time.Millisecond):
-			}
-			if i%2 == 0 {
-				f.store.fail(gatehouse.ErrUnavailable)
-			} else {
-				f.store.works()
-			}
-		}
-	})
+	stop := f.store.flap()
 	const clients, each = 64, 60
 	var wg sync.WaitGroup
 	for c := range clients {
@@ -303,8 +323,7 @@ func TestOrderWhileTheStoreFlaps(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	close(stop)
-	flapping.Wait()
+	stop()
 	f.drained(t)
 	inOrder(t, f.store.kept(t), clients*each)
 	if n := f.told.Load(); n < 4 {
