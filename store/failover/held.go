@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,7 @@ type held struct {
 type heldShard struct {
 	mu    sync.Mutex
 	of    map[uint64]entry
-	order []uint64 // IDs in the order in which they were made, from first on
-	first int
+	order []uint64 // IDs in the order in which they were made; some have been settled
 	// The newest ID that was dropped though it was not settled.
 	dropped uint64
 }
@@ -68,27 +68,31 @@ func (h *held) add(at time.Time, p places) uint64 {
 	return id
 }
 
-// tidy drops what was settled or is too old from the front; short of room it
-// drops what has expired.
+// tidy drops what is too old; short of room it drops what has expired. It costs
+// little on average, since it looks at each ID a few times at most.
 func (s *heldShard) tidy(ms int64, short bool) {
 	keep := heldFor.Milliseconds()
 	if short {
 		keep = gatehouse.ReservationTTL.Milliseconds()
 	}
-	for s.first < len(s.order) {
-		e, there := s.of[s.order[s.first]]
+	n := 0
+	for ; n < len(s.order); n++ {
+		id := s.order[n]
+		e, there := s.of[id]
 		if there && ms-e.made < keep {
 			break
 		}
 		if there {
-			s.dropped = s.order[s.first]
-			delete(s.of, s.dropped)
+			s.dropped = id
+			delete(s.of, id)
 		}
-		s.first++
 	}
-	if s.first > 32 && s.first*2 >= len(s.order) {
-		s.order = append(s.order[:0], s.order[s.first:]...)
-		s.first = 0
+	s.order = s.order[n:]
+	if len(s.order) > 2*len(s.of)+32 { // one that is never settled stands before many that were
+		s.order = slices.DeleteFunc(s.order, func(id uint64) bool {
+			_, there := s.of[id]
+			return !there
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"crypto/rand"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -15,6 +16,7 @@ type marker struct {
 	clock   *clock
 	timeout time.Duration
 	turn    chan struct{} // holds one while nobody checks
+	doubts  atomic.Int64  // checks that did not find the marker
 	// Of whoever has the turn.
 	key    gatehouse.Key
 	placed time.Time // zero: not yet
@@ -34,12 +36,16 @@ func newMarker(primary gatehouse.Windows, c *clock, timeout time.Duration) *mark
 // that another has just put back for the old one. When it reports false or an
 // error the clock has taken note of the doubt before anybody else's turn.
 func (m *marker) check(ctx context.Context) (kept bool, err error) {
+	doubts := m.doubts.Load()
 	select {
 	case <-m.turn:
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 	defer func() { m.turn <- struct{}{} }()
+	if m.doubts.Load() != doubts { // the answer is known, and need not be waited for one after another
+		return false, nil
+	}
 	// Not to be broken off by a caller who hangs up: the answer would be lost.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.timeout)
 	defer cancel()
@@ -53,8 +59,11 @@ func (m *marker) check(ctx context.Context) (kept bool, err error) {
 	}
 	err = m.primary.Hit(ctx, at, hits)
 	kept = err == nil && hits[0].Tally.Over
-	if latest, seen := m.clock.now(); !kept && seen { // nothing is lost before the first call
-		m.clock.doubt(latest)
+	if !kept {
+		if latest, seen := m.clock.now(); seen { // nothing is lost before the first call
+			m.clock.doubt(latest)
+		}
+		m.doubts.Add(1)
 	}
 	if err == nil && (!kept || next != m.key || m.placed.IsZero()) {
 		m.key, m.placed = next, at

@@ -75,8 +75,12 @@ func (s *shared) Forget(ctx context.Context, keys ...gatehouse.Key) error {
 	return s.call(func(w *memory.Windows) error { return w.Forget(ctx, keys...) })
 }
 
-// newNode returns a node in front of a primary.
+// newNode returns a node in front of a primary, which is shown no other times
+// than the test's.
 func newNode(t interface{ Cleanup(func()) }, primary gatehouse.Windows, o failover.Options) *failover.Windows {
+	if o.Now == nil {
+		o.Now = func() time.Time { return start }
+	}
 	w := failover.NewWindows(primary, memory.NewWindows(memory.Options{MaxBytes: 1}), o)
 	t.Cleanup(w.Close)
 	return w
