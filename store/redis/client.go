@@ -86,8 +86,8 @@ func Open(url string, o Options) (*Client, error) {
 	if c.prefix == "" {
 		c.prefix = defaultPrefix
 	}
-	c.option = c.tuned(option)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.option = c.tuned(option)
 	c.wg.Go(c.keep)
 	return c, nil
 }
@@ -118,7 +118,7 @@ func (c *Client) tuned(o rueidis.ClientOption) rueidis.ClientOption {
 	if o.TLSConfig != nil {
 		o.Sentinel.TLSConfig = o.TLSConfig.Clone()
 	}
-	o.DialCtxFn = c.conns.dialer(o.DialCtxFn)
+	o.DialCtxFn = c.conns.dialer(c.ctx, o.DialCtxFn)
 	return o
 }
 

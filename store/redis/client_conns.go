@@ -26,12 +26,15 @@ type conn struct {
 }
 
 // dialer returns a function that dials as dial does, or as rueidis would
-// without one, and remembers the connection.
-func (cs *conns) dialer(dial dialFunc) dialFunc {
+// without one, gives up when life ends, and remembers the connection.
+func (cs *conns) dialer(life context.Context, dial dialFunc) dialFunc {
 	if dial == nil {
 		dial = plainDial
 	}
 	return func(ctx context.Context, address string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(life, cancel)()
 		nc, err := dial(ctx, address, d, t)
 		if err != nil {
 			return nil, err

@@ -213,10 +213,12 @@ func (w *Windows) settleLate(at time.Time, r gatehouse.Reservation, outcome gate
 		defer func() { <-w.late }()
 		ctx, cancel := context.WithTimeout(w.client.ctx, lateFor)
 		defer cancel()
-		for pause := leastPause; ctx.Err() == nil; pause = min(2*pause, mostPause) {
+		left := 2 // what is still on its way to the server may arrive after the first
+		for pause := leastPause; left > 0 && ctx.Err() == nil; pause = min(2*pause, mostPause) {
 			w.client.pause(pause)
 			if _, err := w.settle(ctx, at, r, outcome); err == nil {
-				return
+				left--
+				pause = mostPause / 2
 			}
 		}
 	}()
