@@ -15,7 +15,7 @@ func (c *Client) another(ctx context.Context, change func(*rueidis.ClientOption)
 	o.ClusterOption.ShardsRefreshInterval = time.Second
 	change(&o)
 	own := &conns{}
-	o.DialCtxFn = own.dialer(o.DialCtxFn)
+	o.DialCtxFn = own.dialer(ctx, o.DialCtxFn)
 	stop := context.AfterFunc(ctx, own.shut)
 	r, err = rueidis.NewClient(o)
 	hangUp = func() {

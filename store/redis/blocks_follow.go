@@ -27,6 +27,9 @@ func (s *Blocks) run() {
 		if synchronised {
 			pause = leastPause
 		}
+		if s.ctx.Err() != nil {
+			return
+		}
 		s.report(fmt.Errorf("redis: %w: not synchronised: %w", gatehouse.ErrUnavailable, err))
 		wait(s.ctx, pause/2+rand.N(pause))
 	}
@@ -55,7 +58,11 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 	if err := s.readAll(r); err != nil {
 		return false, err
 	}
-	s.report(s.giveBack(r))
+	refused, err := s.giveBack(r, news)
+	if err != nil {
+		return false, err
+	}
+	s.report(refused)
 	beat, prune := time.NewTicker(beatEvery), time.NewTicker(pruneEvery)
 	defer beat.Stop()
 	defer prune.Stop()
@@ -65,11 +72,7 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 		case <-s.ctx.Done():
 			return true, errClosed
 		case <-news.wake:
-			keys, lost := news.take()
-			if lost {
-				return true, errLost
-			}
-			err = s.readChanged(r, keys)
+			err = s.readNews(r, news)
 		case <-beat.C:
 			if beating == nil { // or a server that is no master takes long
 				beating = make(chan error, 1)
@@ -79,8 +82,11 @@ func (s *Blocks) follow() (synchronised bool, err error) {
 				})
 			}
 		case err = <-beating:
-			if beating = nil; err == nil {
-				s.report(s.giveBack(r))
+			if beating = nil; err != nil {
+				break
+			}
+			if refused, err = s.giveBack(r, news); err == nil {
+				s.report(refused)
 			}
 		case now := <-prune.C:
 			s.prune(now)

@@ -32,10 +32,7 @@ func (s *Blocks) readAll(r rueidis.Client) error {
 	var listed []netip.Prefix
 	seen := map[netip.Prefix]bool{}
 	for i, index := range indexes {
-		members, err := index.AsStrSlice()
-		if err != nil {
-			return err
-		}
+		members, _ := index.AsStrSlice() // none, if it is of another type
 		for _, m := range members {
 			p, err := netip.ParsePrefix(m)
 			if err == nil && p == gatehouse.CleanPrefix(p) && bucketOf(p) == bucketName(i) {
@@ -126,14 +123,29 @@ func isWrongType(err error) bool {
 	return ok && strings.HasPrefix(reply.Error(), "WRONGTYPE")
 }
 
+// readNews reads what was told to have changed.
+func (s *Blocks) readNews(r rueidis.Client, news *changes) error {
+	keys, lost := news.take()
+	if lost {
+		return errLost
+	}
+	return s.readChanged(r, keys)
+}
+
 // giveBack tells Redis what is owed to it. Redis keeps what it has that is
-// newer. The error is that of the last that Redis refused, as when it is out of
-// memory, which stays owed.
-func (s *Blocks) giveBack(r rueidis.Client) (failure error) {
+// newer. What it refuses, as when it is out of memory, stays owed, and refused
+// is the reason for the last of that.
+//
+// It hears the news in between: when all nodes give back at once, what another
+// has given is owed no more.
+func (s *Blocks) giveBack(r rueidis.Client, news *changes) (refused, err error) {
 	s.mu.Lock()
 	owed := slices.Collect(maps.Keys(s.owed))
 	s.mu.Unlock()
 	for chunk := range slices.Chunk(owed, blockBatch) {
+		if err := s.readNews(r, news); err != nil {
+			return nil, err
+		}
 		prefixes, calls := s.calls(chunk)
 		asked := time.Now()
 		results := s.evalAll(r, calls)
@@ -141,14 +153,17 @@ func (s *Blocks) giveBack(r rueidis.Client) (failure error) {
 		for i, result := range results {
 			u, _, err := readAnswer(prefixes[i], result, asked)
 			if err != nil {
-				failure = fmt.Errorf("redis: %w: hand over the block of %v: %w", gatehouse.ErrUnavailable, prefixes[i], err)
+				refused = fmt.Errorf("redis: %w: hand over the block of %v: %w", gatehouse.ErrUnavailable, prefixes[i], err)
 				continue
 			}
 			updates = append(updates, u)
 		}
 		s.apply(updates)
+		if len(updates) == 0 && len(results) > 0 {
+			break // the others will fare no better
+		}
 	}
-	return failure
+	return refused, nil
 }
 
 // evalAll runs the script many times, in one round trip or two.
@@ -182,7 +197,7 @@ func (s *Blocks) calls(prefixes []netip.Prefix) (about []netip.Prefix, calls []i
 	now := time.Now()
 	for _, p := range prefixes {
 		e := s.entries[p]
-		if e == nil {
+		if _, owed := s.owed[p]; !owed || e == nil {
 			continue
 		}
 		change, err := e.change(now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,4 +132,10 @@ func redisKey(t testing.TB, server *testserver.RedisServer, prefix string) strin
 		}
 	}
 	return prefix + ":none"
+}
+
+// indexOf is the key of the index that lists a block.
+func indexOf(key string) string {
+	before, _, _ := strings.Cut(key, "}")
+	return strings.Replace(before, ":block:", ":blocks:", 1) + "}"
 }
