@@ -2,9 +2,10 @@ package sql_test
 
 import (
 	"context"
-	"github.com/jackc/pgx/v5"
-	"net/url"
+	"fmt"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -13,43 +14,45 @@ import (
 	"github.com/fluxstudio/gatehouse/store/storetest"
 )
 
-// TestPostgres holds PostgreSQL to what the ports promise.
+// TestPostgres holds PostgreSQL to what the ports promise, and once more two nodes
+// that share it, each call going to the other than the one before.
 func TestPostgres(t *testing.T) {
-	t.Run("Journal", func(t *testing.T) {
-		open := postgres(t)
-		storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) {
-			s := open(t)
-			return s, s
+	for name, nodes := range map[string]int{"one node": 1, "two nodes": 2} {
+		t.Run(name, func(t *testing.T) {
+			open := postgres(t, nodes)
+			t.Run("Journal", func(t *testing.T) {
+				storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) { s := open(t); return s, s })
+			})
+			t.Run("Sightings", func(t *testing.T) {
+				storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
+			})
+			t.Run("Accounts", func(t *testing.T) {
+				storetest.Accounts(t, func(t *testing.T) accounts.Store { return open(t) })
+			})
+			t.Run("Blocks", func(t *testing.T) {
+				storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
+			})
 		})
-	})
-	t.Run("Sightings", func(t *testing.T) {
-		open := postgres(t)
-		storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
-	})
-	t.Run("Accounts", func(t *testing.T) {
-		open := postgres(t)
-		storetest.Accounts(t, func(t *testing.T) accounts.Store { return open(t) })
-	})
-	t.Run("Blocks", func(t *testing.T) {
-		open := postgres(t)
-		storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
-	})
+	}
 }
 
-// postgres returns what yields a store with nothing in it: always the same one,
-// emptied, as making the schema takes longer than most tests.
-func postgres(t *testing.T) func(testing.TB) *sql.Store {
+// postgres returns what yields nodes with nothing in their database: always the
+// same ones, as making the schema takes longer than most tests.
+func postgres(t *testing.T, n int) func(testing.TB) *nodes {
 	t.Helper()
 	database := testserver.SharedPostgres(t).Database(t)
-	s := openPostgres(t, database, sql.Options{})
+	all := &nodes{}
+	for i := range n {
+		all.stores = append(all.stores, openPostgres(t, database, sql.Options{Node: fmt.Sprint("node", i)}))
+	}
 	conn := connectPostgres(t, database)
-	return func(t testing.TB) *sql.Store {
+	return func(t testing.TB) *nodes {
 		t.Helper()
 		const text = "DELETE FROM security_log; DELETE FROM log_heads; DELETE FROM blocks; DELETE FROM sightings; DELETE FROM users"
 		if _, err := conn.PgConn().Exec(context.Background(), text).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
-		return s
+		return all
 	}
 }
 
@@ -65,21 +68,6 @@ func openPostgres(t testing.TB, url string, o sql.Options) *sql.Store {
 		}
 	})
 	return s
-}
-
-// schema makes an empty schema in a database and returns the URL by which it is
-// the current one.
-func schema(t testing.TB, database, name string) string {
-	t.Helper()
-	execPostgres(t, database, "CREATE SCHEMA "+name)
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // connectPostgres returns a connection by hand.
