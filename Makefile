@@ -45,4 +45,4 @@ cluster: ## Three nodes with Redis and PostgreSQL on this machine, to try out
 	$(GO) run ./internal/cluster
 
 test-faults: ## Long fault tests against real servers
-	$(GO) test -timeout 60m -count=1 ./faults -long
+	$(GO) test -timeout 60m -count=1 -v -run 'Fault|Cluster|Killed' ./e2e -long
