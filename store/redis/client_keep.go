@@ -69,10 +69,15 @@ func (c *Client) connect() rueidis.Client {
 	return nil
 }
 
-// mend pings every server, as long as calls go on failing or one does not
-// answer and calls have failed lately.
+// mend pings every server for as long as calls have failed lately. It does not
+// begin before calls that do not know of the failure have ended: they would wait
+// while it dials.
 func (c *Client) mend(r rueidis.Client) {
-	for pause := leastPause; c.ctx.Err() == nil && c.suspect(time.Now()); pause = min(2*pause, mostPause) {
+	for pause := leastPause; c.suspect(time.Now()); pause = min(2*pause, mostPause) {
+		c.pause(max(pause, 2*c.timeout))
+		if c.ctx.Err() != nil {
+			return
+		}
 		var wg sync.WaitGroup
 		for _, node := range r.Nodes() {
 			wg.Go(func() {
@@ -82,7 +87,6 @@ func (c *Client) mend(r rueidis.Client) {
 			})
 		}
 		wg.Wait()
-		c.pause(pause)
 	}
 }
 
