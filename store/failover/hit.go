@@ -135,7 +135,8 @@ func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l g
 	_ = w.local.Hit(ctx, at, hits) // best effort: its room is its own
 }
 
-// hitDegraded counts without the primary.
+// hitDegraded counts without the primary. A tally is the mirror's, or that of
+// the stricter counter where this refuses; there is room again when both have.
 func (w *Windows) hitDegraded(ctx context.Context, at time.Time, hits []gatehouse.Hit) error {
 	w.clock.doubt(at) // before anything is counted
 	strict, fromStrict := borrow(hits)
@@ -167,9 +168,8 @@ func (w *Windows) hitDegraded(ctx context.Context, at time.Time, hits []gatehous
 			hits[i].Tally = strict[i].Tally
 			continue
 		}
-		if hits[i].Tally = mirror[n].Tally; !mirror[n].Tally.Over {
-			hits[i].Tally = fuller(mirror[n].Tally, strict[i].Tally)
-		}
+		hits[i].Tally = mirror[n].Tally // one counter's, so that no two at once are both number three
+		hits[i].Tally.RetryAfter = max(hits[i].Tally.RetryAfter, strict[i].Tally.RetryAfter)
 		n++
 	}
 	return nil

@@ -3,6 +3,7 @@ package failover_test
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,7 @@ type world struct {
 	nodes    []*failover.Windows
 	limit    gatehouse.Limit
 	clock    time.Time
+	shown    atomic.Int64 // the clock as the probes see it
 	inFlight []attempt
 	guesses  []attempt
 	always   bool // the shared store was always up and lost nothing
@@ -44,12 +46,14 @@ func newWorld(rt *rapid.T) *world {
 		Threshold: rapid.IntRange(1, 6).Draw(rt, "threshold"),
 		Window:    rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second, 5 * time.Minute}).Draw(rt, "window"),
 	}
-	o := failover.Options{Now: func() time.Time { return w.clock }, Failures: rapid.IntRange(1, 4).Draw(rt, "failures"), Strictness: rapid.IntRange(0, 2).Draw(rt, "strictness")}
+	o := failover.Options{Now: w.now, Failures: rapid.IntRange(1, 4).Draw(rt, "failures"), Strictness: rapid.IntRange(0, 2).Draw(rt, "strictness")}
 	for range rapid.IntRange(1, 3).Draw(rt, "nodes") {
 		w.nodes = append(w.nodes, newNode(rt, w.shared, o))
 	}
 	return w
 }
+
+func (w *world) now() time.Time { return start.Add(time.Duration(w.shown.Load())) }
 
 func (w *world) node(rt *rapid.T) (int, *failover.Windows) {
 	i := rapid.IntRange(0, len(w.nodes)-1).Draw(rt, "node")
@@ -120,8 +124,7 @@ func (w *world) pass(rt *rapid.T, d, real time.Duration) {
 			i++
 		}
 	}
-	w.clock = w.clock.Add(d)
-	time.Sleep(real) // of the bubble
+	w.advance(d, real)
 }
 
 // fault changes what is wrong with the shared store.
@@ -133,6 +136,12 @@ func (w *world) fault(rt *rapid.T) {
 		w.shared.empty()
 	}
 	w.always = w.always && what == "up"
+}
+
+func (w *world) advance(d, real time.Duration) {
+	w.clock = w.clock.Add(d)
+	w.shown.Store(int64(w.clock.Sub(start)))
+	time.Sleep(real) // of the bubble
 }
 
 func (w *world) check(rt *rapid.T) {
@@ -251,8 +260,8 @@ func TestAlwaysUp(t *testing.T) {
 				}
 			},
 			"time": func(rt *rapid.T) {
-				w.clock = w.clock.Add(rapid.SampledFrom([]time.Duration{0, time.Millisecond, w.limit.Window / 2, w.limit.Window, gatehouse.ReservationTTL}).Draw(rt, "step"))
-				time.Sleep(rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(rt, "real"))
+				step := rapid.SampledFrom([]time.Duration{0, time.Millisecond, w.limit.Window / 2, w.limit.Window, gatehouse.ReservationTTL})
+				w.advance(step.Draw(rt, "step"), rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(rt, "real"))
 			},
 		})
 	})

@@ -53,8 +53,12 @@ type call struct {
 	start time.Time
 }
 
-// left returns the caller's time by now, and what is left of the wait.
+// left returns the caller's time by now, and what is left of the wait. For a
+// caller who does not wait no time passes.
 func (c *call) left() (at time.Time, wait time.Duration) {
+	if c.wait <= 0 {
+		return c.at, 0
+	}
 	passed := time.Since(c.start)
 	return c.at.Add(passed), max(0, c.wait-passed)
 }
@@ -94,12 +98,11 @@ func (c *call) degraded() (p places, t gatehouse.Tally, err error) {
 		return places{}, t, err
 	}
 	at, wait = c.left()
-	var m gatehouse.Tally
-	if p.mirror, m, err = w.local.Reserve(c.ctx, at, c.key, c.limit, wait); p.mirror.ID == 0 {
+	if p.mirror, t, err = w.local.Reserve(c.ctx, at, c.key, c.limit, wait); p.mirror.ID == 0 {
 		w.abandon(c.ctx, at, p)
-		return places{}, m, err
+		return places{}, t, err
 	}
-	return p, fuller(t, m), nil
+	return p, t, nil
 }
 
 // abandon gives places back.
