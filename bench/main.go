@@ -48,7 +48,7 @@ var sections = []section{
 
 func main() {
 	var keys int
-	quick := flag.Bool("quick", false, "fewer keys and rounds: a minute instead of several, rougher figures")
+	quick := flag.Bool("quick", false, "fewer keys and rounds: a minute or two instead of many, rougher figures")
 	asJSON := flag.Bool("json", false, "print one JSON object for each row")
 	only := flag.String("only", "", "run only the sections whose name contains `text`")
 	flag.IntVar(&keys, "keys", 1_000_000, "how many distinct keys")
