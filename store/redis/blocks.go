@@ -99,11 +99,14 @@ func NewBlocks(c *Client, o BlocksOptions) *Blocks {
 	return s
 }
 
-// Close ends what runs in the background. Later calls of Place and Lift are as
-// if Redis could be asked, but the copy is not kept up to date any more.
+// Close ends what runs in the background: the copy is not kept up to date any
+// more. OnState is not told.
 func (s *Blocks) Close() error {
 	s.cancel()
 	s.wg.Wait()
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	s.state = fmt.Errorf("%w: %w", gatehouse.ErrUnavailable, errClosed)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/internal/testserver"
+	"github.com/fluxstudio/gatehouse/store/storetest"
 	"go.uber.org/goleak"
 )
 
@@ -123,6 +124,10 @@ func TestLostAnswerIsNotPlacedTwice(t *testing.T) {
 		t.Error("a node without Redis opened by itself")
 	}
 	proxy.Heal()
+	eventually(t, "a connection", func() bool { return a.client.Ping(t.Context()) == nil })
+	if b, err := a.Lift(t.Context(), netip.MustParsePrefix(ip+"/32"), time.Now()); !errors.Is(err, gatehouse.ErrNotFound) {
+		t.Errorf("it was lifted twice: %q, %v", b.ID, err)
+	}
 	eventually(t, "lifted", func() bool { return !a.blocked(t, ip) })
 	if b.blocked(t, ip) {
 		t.Error("it was placed twice")
@@ -202,6 +207,31 @@ func TestBlackHole(t *testing.T) {
 	eventually(t, "handed over", func() bool { return other.blocked(t, "192.0.2.2") })
 	n.close()
 	goleak.VerifyNone(t, ignore, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
+}
+
+// A server that is silent does not hold up the end.
+func TestCloseWhileRedisIsSilent(t *testing.T) {
+	server := testserver.Redis(t)
+	prefix := ownPrefix()
+	ignore := goleak.IgnoreCurrent()
+	n, f := openNode(t, server.URL, prefix), openFeed(t, server.URL, prefix)
+	server.Stop()
+	defer server.Cont()
+	f.Publish(storetest.FindingRecord("x"))
+	n.Place(t.Context(), hourBlock("x", "192.0.2.1/32"))
+	start := time.Now()
+	f.close()
+	n.close()
+	if d := time.Since(start); d > 2*testTimeout { // rueidis may wait for as long as a call may take
+		t.Errorf("closing took %v", d)
+	}
+	goleak.VerifyNone(t, ignore, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // it sleeps for a second
+	if err := n.State(); !errors.Is(err, gatehouse.ErrUnavailable) {
+		t.Errorf("the state after the end: %v", err)
+	}
+	if _, err := n.Place(t.Context(), hourBlock("y", "192.0.2.2/32")); !errors.Is(err, gatehouse.ErrUnavailable) || !n.blocked(t, "192.0.2.2") {
+		t.Errorf("Place after the end: %v", err)
+	}
 }
 
 func must(b gatehouse.Block, err error) gatehouse.Block {

@@ -18,18 +18,26 @@ func TestFeed(t *testing.T) {
 	storetest.Feed(t, func(t *testing.T) gatehouse.Feed { return openFeed(t, server.URL, ownPrefix()) })
 }
 
+// feed is the feed of one of several nodes.
+type feed struct {
+	*redis.Feed
+	client *redis.Client
+}
+
+func (f *feed) close() {
+	f.Feed.Close()
+	f.client.Close()
+}
+
 // openFeed returns the feed of a node that hears the others.
-func openFeed(t testing.TB, url, prefix string) *redis.Feed {
+func openFeed(t testing.TB, url, prefix string) *feed {
 	t.Helper()
 	client, err := redis.Open(url, redis.Options{Prefix: prefix, Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := redis.NewFeed(client, memory.NewFeed(memory.FeedOptions{}), redis.FeedOptions{})
-	t.Cleanup(func() {
-		f.Close()
-		client.Close()
-	})
+	f := &feed{redis.NewFeed(client, memory.NewFeed(memory.FeedOptions{}), redis.FeedOptions{}), client}
+	t.Cleanup(f.close)
 	eventually(t, "listening", func() bool { return f.Stats().Listening && client.Ping(t.Context()) == nil })
 	return f
 }
@@ -51,7 +59,7 @@ func TestFeedReachesEveryNodeOnce(t *testing.T) {
 	for name, url := range servers {
 		t.Run(name, func(t *testing.T) {
 			prefix := ownPrefix()
-			var nodes []*redis.Feed
+			var nodes []*feed
 			var watchers []<-chan gatehouse.FeedMessage
 			for range 3 {
 				f := openFeed(t, url, prefix)
