@@ -158,4 +158,4 @@ func (c *Client) Close() error {
 	return nil
 }
 
-var errClosed = errors.New("redis: closed")
+var errClosed = errors.New("the client is closed")

@@ -80,9 +80,17 @@ func run[T any](ctx context.Context, c *Client, f func(context.Context) T) (resu
 	}
 }
 
+// mayHaveRun reports whether a command that failed may have been carried out
+// all the same, now or later.
+func mayHaveRun(err error) bool {
+	var reply *rueidis.RedisError
+	return !errors.As(err, &reply) && !errors.Is(err, errSilent) && !errors.Is(err, errCrowded) && !errors.Is(err, errNoConnection)
+}
+
 var (
-	errCrowded = errors.New("too many calls are under way")
-	errSilent  = errors.New("too many calls wait for a server that does not answer")
+	errNoConnection = errors.New("not connected")
+	errCrowded      = errors.New("too many calls are under way")
+	errSilent       = errors.New("too many calls wait for a server that does not answer")
 )
 
 // suspect reports whether a call has failed lately.

@@ -23,12 +23,12 @@ func (c *Client) conn() (rueidis.Client, error) {
 		return *r, nil
 	}
 	if c.ctx.Err() != nil {
-		return nil, fmt.Errorf("%w: %w", gatehouse.ErrUnavailable, errClosed)
+		return nil, fmt.Errorf("redis: %w: %w", gatehouse.ErrUnavailable, errClosed)
 	}
 	if err := c.lastErr.Load(); err != nil {
-		return nil, fmt.Errorf("redis: %w: not connected: %w", gatehouse.ErrUnavailable, *err)
+		return nil, fmt.Errorf("redis: %w: %w: %w", gatehouse.ErrUnavailable, errNoConnection, *err)
 	}
-	return nil, fmt.Errorf("redis: %w: not connected yet", gatehouse.ErrUnavailable)
+	return nil, fmt.Errorf("redis: %w: %w yet", gatehouse.ErrUnavailable, errNoConnection)
 }
 
 // keep connects, and then looks after the connections while calls fail: calls

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 const (
 	askAgain   = time.Second // while waiting, about
 	askSooner  = 100 * time.Millisecond
-	maxLate    = 256 // settlements in the background
+	maxLate    = 1024 // settlements in the background
 	lateFor    = 10 * time.Second
 	grantBytes = 16
 )
@@ -85,9 +86,14 @@ func (q *request) ask(ctx context.Context, wait time.Duration, most string) (gat
 	defer q.w.unexpect(q.r.ID)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
+	for first := true; ; first = false {
 		said, tally, change, err := q.send(ctx, most)
 		switch {
+		case errors.Is(err, gatehouse.ErrUnavailable):
+			if !first || mayHaveRun(err) {
+				q.w.settleLate(q.now(), q.r, gatehouse.Abandoned)
+			}
+			return gatehouse.Tally{}, false, err
 		case err != nil:
 			q.leave()
 			return gatehouse.Tally{}, false, err
@@ -106,7 +112,7 @@ func (q *request) ask(ctx context.Context, wait time.Duration, most string) (gat
 			q.leave()
 			return gatehouse.Tally{}, false, failed(ctx, ctx.Err())
 		case <-q.w.client.ctx.Done():
-			return gatehouse.Tally{}, false, fmt.Errorf("%w: %w", gatehouse.ErrUnavailable, errClosed)
+			return gatehouse.Tally{}, false, fmt.Errorf("redis: %w: %w", gatehouse.ErrUnavailable, errClosed)
 		case <-timer.C:
 		}
 		if time.Since(q.start) >= wait {
@@ -157,7 +163,7 @@ func (w *Windows) invocation(at time.Time, r gatehouse.Reservation, more ...stri
 //
 // When the server does not answer, Settle returns an error and goes on trying
 // in the background for ten seconds: to count the failure, or otherwise only to
-// give the place back. At most 256 such are under way; what is beyond them
+// give the place back. At most 1,024 such are under way; what is beyond them
 // expires.
 func (w *Windows) Settle(ctx context.Context, at time.Time, r gatehouse.Reservation, outcome gatehouse.Outcome) (gatehouse.Tally, error) {
 	if r.ID == 0 {
