@@ -77,8 +77,12 @@ func (w *Windows) hitMirror(ctx context.Context, at time.Time, hits []gatehouse.
 			if !w.clock.trusted(at, h.Limit.Window) {
 				h.Tally = fuller(h.Tally, m.Tally)
 			}
-		case !w.cleared(ctx, at, h.Key, h.Limit, h.Tally.Count):
+		case !w.intact(ctx, at, h.Limit):
 			h.Tally = m.Tally
+		case m.Tally.RetryAfter <= jitter:
+			w.note(ctx, at.Add(m.Tally.RetryAfter), h.Key, h.Limit, 1)
+		default:
+			w.align(ctx, at, h.Key, h.Limit, h.Tally.Count)
 		}
 		n++
 	}
@@ -95,21 +99,29 @@ func fuller(a, b gatehouse.Tally) gatehouse.Tally {
 	return a
 }
 
-// cleared is asked when the primary had room for an occurrence, of which it now
-// counts count, and the mirror had none. It reports whether that is because
-// another node has cleared the counter, and then brings the mirror to what the
-// primary counts.
-func (w *Windows) cleared(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, count int) bool {
+// jitter is by how much the mirror may see a guess later than the primary did:
+// calls overtake each other on the way. So near the end of a window the primary
+// may have room a little sooner. The mirror then notes the guess for the moment
+// at which it has room itself, which is no less strict.
+const jitter = time.Second
+
+// intact is asked when the primary had room and the mirror had none. It reports
+// whether the primary still has all that this node let through; then another
+// node has cleared the counter, or the clocks of the two differ a little.
+func (w *Windows) intact(ctx context.Context, at time.Time, l gatehouse.Limit) bool {
 	if !w.clock.trusted(at, l.Window) {
 		return false
 	}
 	kept, err := w.marker.check(ctx)
 	w.judge(ctx, err)
-	if !kept || !w.clock.trusted(at, l.Window) {
-		return false
-	}
+	return kept && w.clock.trusted(at, l.Window)
+}
+
+// align brings the mirror to what the primary counts, which was count a moment
+// ago.
+func (w *Windows) align(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, count int) {
 	if w.local.Forget(ctx, key) != nil {
-		return true
+		return
 	}
 	w.note(ctx, at, key, l, count)
 	// What others have noted since, the primary had counted before: it is in
@@ -120,7 +132,6 @@ func (w *Windows) cleared(ctx context.Context, at time.Time, key gatehouse.Key, 
 		t.Count = l.Threshold
 	}
 	w.note(ctx, at, key, l, t.Count-count)
-	return true
 }
 
 // note counts n occurrences in the mirror as far as it has room.

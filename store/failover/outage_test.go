@@ -87,6 +87,40 @@ func TestClearedElsewhere(t *testing.T) {
 	}
 }
 
+// Calls that overtake each other make the mirror's window end later than the
+// primary's. That refuses nobody, costs one question, and loses no guess.
+func TestOvertaking(t *testing.T) {
+	s := &early{shared: newShared()}
+	w := newNode(t, s, failover.Options{Failures: never})
+	s.by = 5 * time.Millisecond
+	let(t, w, start, key(1), 5)
+	s.by = 0
+	end := start.Add(five.Window)
+	before := s.calls.Load()
+	if got := let(t, w, end.Add(-5*time.Millisecond), key(1), 2); got != 2 {
+		t.Errorf("%d of 2 let through when the primary had room", got)
+	}
+	r := reserve(t, w, end.Add(-5*time.Millisecond), key(1))
+	if n := s.calls.Load() - before; n != 4 {
+		t.Errorf("the primary was asked %d times, want twice for the first, then once each", n)
+	}
+	settle(t, w, end.Add(-5*time.Millisecond), r, gatehouse.Failed)
+	s.empty()
+	if got := let(t, w, end, key(1), 9); got != 2 {
+		t.Errorf("%d let through beside three", got)
+	}
+}
+
+// early sees hits before the caller says that they were.
+type early struct {
+	*shared
+	by time.Duration
+}
+
+func (e *early) Hit(ctx context.Context, at time.Time, hits []gatehouse.Hit) error {
+	return e.shared.Hit(ctx, at.Add(-e.by), hits)
+}
+
 // A restart between two calls, of which no call and no probe heard.
 func TestEmptiedUnnoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

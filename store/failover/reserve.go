@@ -69,9 +69,14 @@ func (c *call) mirror(p places, t gatehouse.Tally) (places, gatehouse.Tally, err
 	w := c.w
 	at, wait := c.left()
 	r, m, err := w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
-	if r.ID == 0 && w.cleared(c.ctx, at, c.key, c.limit, t.Count) {
-		r, _, _ = w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
-		p.mirror = r
+	if r.ID == 0 && c.ctx.Err() == nil && w.intact(c.ctx, at, c.limit) {
+		if m.Over && m.RetryAfter <= jitter {
+			at = at.Add(m.RetryAfter)
+		} else {
+			w.align(c.ctx, at, c.key, c.limit, t.Count)
+		}
+		// Without a place here the attempt counts as an occurrence if it fails.
+		p.mirror, _, _ = w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
 		return p, t, nil
 	}
 	if r.ID == 0 && errors.Is(err, gatehouse.ErrBusy) && wait > 0 {
