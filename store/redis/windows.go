@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"sync"
@@ -52,6 +51,7 @@ type Windows struct {
 	counters   string // what the names of counters begin with
 	node       string // eight characters
 	maxWaiters string
+	limits     limits
 
 	mu       sync.Mutex
 	waiting  map[uint64]chan grant
@@ -91,15 +91,14 @@ func window(l gatehouse.Limit) (int64, error) {
 }
 
 // A counter lives as long as its newest occurrence can count, and some more. To
-// set that with each occurrence costs time, so it is done once in a period of
-// which a window has eight, and allows for that.
+// set that with each occurrence costs time, so it is done once in an eighth of
+// the window, and allows for that.
 const slack = 10_000 // ms
 
-func hitArgs(args []string, l gatehouse.Limit) ([]string, error) {
+// limitArgs returns threshold, window and lifetime as the script wants them.
+func limitArgs(l gatehouse.Limit) (args [3]string, err error) {
 	w, err := window(l)
-	period := w/8 + 1
-	return append(args, strconv.Itoa(l.Threshold), strconv.FormatInt(w, 10),
-		strconv.FormatInt(w+period+slack, 10), strconv.FormatInt(period, 10)), err
+	return [3]string{strconv.Itoa(l.Threshold), strconv.FormatInt(w, 10), strconv.FormatInt(w+w/8+slack, 10)}, err
 }
 
 // tallyOf unpacks what the function tally of the scripts has packed.
@@ -112,109 +111,6 @@ func tallyOf(n int64) gatehouse.Tally {
 }
 
 func unixMillis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
-
-// batch is those hits of a call that one run of the script counts.
-type batch struct {
-	invocation
-	hits  []int
-	which []uint16 // the index of each hit's key
-	again bool     // a key comes up twice
-}
-
-// Hit implements gatehouse.Windows.
-func (w *Windows) Hit(ctx context.Context, at time.Time, hits []gatehouse.Hit) error {
-	if len(hits) == 0 {
-		return nil
-	}
-	r, err := w.client.conn()
-	if err != nil {
-		return err
-	}
-	batches, err := w.batches(r.Mode() == rueidis.ClientModeCluster, at, hits)
-	if err != nil {
-		return err
-	}
-	if len(batches) == 1 {
-		result, err := w.client.evalScript(ctx, r, hitScript, batches[0].invocation)
-		if err != nil {
-			return err
-		}
-		return batches[0].fill(hits, result)
-	}
-	all := make([]invocation, len(batches))
-	for i, b := range batches {
-		all[i] = b.invocation
-	}
-	results, err := w.client.evalScripts(ctx, r, hitScript, all)
-	for i := range batches {
-		if err == nil {
-			err = batches[i].fill(hits, results[i])
-		}
-	}
-	return err
-}
-
-// batches groups hits by slot, if they are sharded.
-func (w *Windows) batches(sharded bool, at time.Time, hits []gatehouse.Hit) ([]*batch, error) {
-	var all []*batch
-	bySlot := map[uint16]*batch{}
-	now := unixMillis(at)
-	stored := string(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))[3:])
-	for i := range hits {
-		name, slot := w.name(&hits[i].Key), uint16(0)
-		if sharded {
-			slot = slotOf(name)
-		}
-		b := bySlot[slot]
-		if b == nil {
-			b = &batch{invocation: invocation{args: append(make([]string, 0, 3+4*len(hits)), now, stored, "")}}
-			bySlot[slot] = b
-			all = append(all, b)
-		}
-		var err error
-		if b.args, err = hitArgs(b.args, hits[i].Limit); err != nil {
-			return nil, err
-		}
-		b.add(i, name)
-	}
-	for _, b := range all {
-		if b.again {
-			which := make([]byte, 0, 2*len(b.which))
-			for _, k := range b.which {
-				which = binary.BigEndian.AppendUint16(which, k)
-			}
-			b.args[2] = string(which)
-		}
-	}
-	return all, nil
-}
-
-func (b *batch) add(hit int, name string) {
-	k := 0
-	for k < len(b.keys) && b.keys[k] != name {
-		k++
-	}
-	if k == len(b.keys) {
-		b.keys = append(b.keys, name)
-	} else {
-		b.again = true
-	}
-	b.hits = append(b.hits, hit)
-	b.which = append(b.which, uint16(k))
-}
-
-func (b *batch) fill(hits []gatehouse.Hit, result rueidis.RedisResult) error {
-	tallies, err := result.AsIntSlice()
-	if err != nil || len(tallies) != len(b.hits) {
-		return errReply
-	}
-	for n, i := range b.hits {
-		hits[i].Tally = tallyOf(tallies[n])
-	}
-	return nil
-}
-
-var errReply = fmt.Errorf("redis: %w: a script was answered with something else", gatehouse.ErrUnavailable)
 
 // Forget implements gatehouse.Windows. In a Cluster it takes one round trip for
 // all slots, and is atomic for the keys of each.

@@ -131,7 +131,7 @@ end
 
 local function save(s)
   local value
-  local ttl = s.window + math.floor(s.window / 8) + 1 -- as in windows.go
+  local ttl = s.window + math.floor(s.window / 8) -- as in windows.go
   if s.held ~= '' or s.line ~= '' then
     value = '\2' .. pack('>I2I2I2I4', #s.held / HELD, #s.line / WAITER, s.threshold, s.window) ..
       s.held .. s.line .. s.times

@@ -1,7 +1,7 @@
 -- Counts one occurrence for each hit.
 -- KEYS: the counters. ARGV: now, now as it is stored, which key each hit is for
 -- (two bytes each; empty if each is for its own), then for each hit threshold,
--- window, lifetime, and how long a lifetime need not be set again.
+-- window and lifetime.
 -- Returns a tally for each.
 local function seldom(key, value, now, threshold, window)
   -- include windows_gate.lua
@@ -23,7 +23,7 @@ else
   for i, key in ipairs(KEYS) do values[i] = call('GET', key) end
 end
 local tallies, a = {}, 4
-for i = 1, (#ARGV - 3) / 4 do
+for i = 1, (#ARGV - 3) / 3 do
   local k = i
   if which ~= '' then k = unpacked('>I2', which, i * 2 - 1) + 1 end
   local value, threshold, window = values[k], ARGV[a] + 0, ARGV[a + 1] + 0
@@ -46,7 +46,7 @@ for i = 1, (#ARGV - 3) / 4 do
     else
       value = value .. stored
       values[k] = value
-      if newest <= now % ARGV[a + 3] then -- in the same period
+      if newest <= now % (window / 8) then -- in the same period: see windows.go
         call('SET', KEYS[k], value, 'KEEPTTL')
       else
         call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
@@ -55,6 +55,6 @@ for i = 1, (#ARGV - 3) / 4 do
       tallies[i] = n < threshold and n * 2 or (window - oldest) * 32768 + n * 2
     end
   end
-  a = a + 4
+  a = a + 3
 end
 return tallies

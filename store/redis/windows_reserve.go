@@ -104,7 +104,9 @@ func (q *request) ask(ctx context.Context, wait time.Duration, most string) (gat
 		case said == saidCrowded:
 			return tally, false, errLine
 		}
-		timer.Reset(max(0, min(wait-time.Since(q.start), q.w.pause(), change)))
+		// Where the key's clock is ahead of this one, the change is not seen when
+		// it is due: do not ask for it without end.
+		timer.Reset(max(0, min(wait-time.Since(q.start), max(change, askSooner), q.w.pause())))
 		select {
 		case g := <-granted:
 			return g.tally, !g.tally.Over, nil

@@ -9,8 +9,13 @@ local id, node, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local s = parse(KEYS[1], redis.call('GET', KEYS[1]))
 settle(s, tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
 answer(s)
+local place = find(s.held, HELD, id)
+if place and instant(s.held, place + 8, s.now) <= s.now then -- the news of it never came
+  s.held = take(s.held, HELD, id)
+  place = nil
+end
 local said
-if find(s.held, HELD, id) then
+if place then
   said = 1
 elseif s.n >= s.threshold then
   said = 2

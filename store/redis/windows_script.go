@@ -6,8 +6,10 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 
+	"github.com/fluxstudio/gatehouse"
 	"github.com/redis/rueidis"
 )
 
@@ -95,3 +97,5 @@ func unknownScript(err error) bool {
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && reply.IsNoScript()
 }
+
+var errReply = fmt.Errorf("redis: %w: a script was answered with something else", gatehouse.ErrUnavailable)
