@@ -79,8 +79,7 @@ func (w *Windows) hitMirror(ctx context.Context, at time.Time, hits []gatehouse.
 			}
 		case !w.intact(ctx, at, h.Limit):
 			h.Tally = m.Tally
-		case m.Tally.RetryAfter <= jitter:
-			w.note(ctx, at.Add(m.Tally.RetryAfter), h.Key, h.Limit, 1)
+		case m.Tally.RetryAfter <= jitter && w.note(ctx, at.Add(m.Tally.RetryAfter), h.Key, h.Limit, 1):
 		default:
 			w.align(ctx, at, h.Key, h.Limit, h.Tally.Count)
 		}
@@ -134,16 +133,18 @@ func (w *Windows) align(ctx context.Context, at time.Time, key gatehouse.Key, l 
 	w.note(ctx, at, key, l, t.Count-count)
 }
 
-// note counts n occurrences in the mirror as far as it has room.
-func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, n int) {
+// note counts n occurrences in the mirror, and reports whether it had room for
+// all.
+func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, n int) bool {
 	if n <= 0 {
-		return
+		return true
 	}
 	hits := make([]gatehouse.Hit, n)
 	for i := range hits {
 		hits[i] = gatehouse.Hit{Key: key, Limit: l}
 	}
-	_ = w.local.Hit(ctx, at, hits) // best effort: its room is its own
+	err := w.local.Hit(ctx, at, hits)
+	return err == nil && !hits[n-1].Tally.Over
 }
 
 // hitDegraded counts without the primary. A tally is the mirror's, or that of

@@ -71,12 +71,13 @@ func (c *call) mirror(p places, t gatehouse.Tally) (places, gatehouse.Tally, err
 	r, m, err := w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
 	if r.ID == 0 && c.ctx.Err() == nil && w.intact(c.ctx, at, c.limit) {
 		if m.Over && m.RetryAfter <= jitter {
-			at = at.Add(m.RetryAfter)
-		} else {
-			w.align(c.ctx, at, c.key, c.limit, t.Count)
+			p.mirror, _, _ = w.local.Reserve(c.ctx, at.Add(m.RetryAfter), c.key, c.limit, 0)
 		}
-		// Without a place here the attempt counts as an occurrence if it fails.
-		p.mirror, _, _ = w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
+		if p.mirror.ID == 0 {
+			w.align(c.ctx, at, c.key, c.limit, t.Count)
+			// Without a place the attempt counts as an occurrence if it fails.
+			p.mirror, _, _ = w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
+		}
 		return p, t, nil
 	}
 	if r.ID == 0 && errors.Is(err, gatehouse.ErrBusy) && wait > 0 {
