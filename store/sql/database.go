@@ -13,15 +13,15 @@ import (
 // schema and the statements are the same.
 type database struct {
 	dialect    goose.Dialect
-	migrations *strings.Replacer      // what the migrations' text becomes
-	options    []goose.ProviderOption // of the migrations
-	tableCount string                 // counts tables, those of the migrations and the log: see schema
-	snapshot   stdsql.IsolationLevel  // at which a transaction reads one moment
-	clock      string                 // asks for the time in microseconds; empty: the process's
-	shared     bool                   // others write at the same time: operations need their locks
-	transient  func(error) bool       // what was undone may succeed when it is run again
-	single     func(error) bool       // one write of a transaction may be to blame
-	patience   time.Duration          // for which the writer waits for more to do at once
+	migrations *strings.Replacer                                            // what the migrations' text becomes
+	lock       func(context.Context, *stdsql.DB) (unlock func(), err error) // on the schema; may be nil
+	tableCount string                                                       // counts tables, those of the migrations and the log: see schema
+	snapshot   stdsql.IsolationLevel                                        // at which a transaction reads one moment
+	clock      string                                                       // asks for the time in microseconds; empty: the process's
+	shared     bool                                                         // others write at the same time: operations need their locks
+	transient  func(error) bool                                             // what was undone may succeed when it is run again
+	single     func(error) bool                                             // one write of a transaction may be to blame
+	patience   time.Duration                                                // for which the writer waits for more to do at once
 	session    func(*stdsql.Conn, *handle) session
 }
 

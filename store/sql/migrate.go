@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -34,8 +33,7 @@ func (d *database) schema(ctx context.Context, db *stdsql.DB) (p *goose.Provider
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	options := append(slices.Clip(d.options), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
-	p, err = goose.NewProvider(d.dialect, db, rewritten{dir, d.migrations}, options...)
+	p, err = goose.NewProvider(d.dialect, db, rewritten{dir, d.migrations}, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, 0, 0, err
 	}
@@ -62,8 +60,19 @@ func (d *database) schema(ctx context.Context, db *stdsql.DB) (p *goose.Provider
 }
 
 // migrate brings the schema up to date. Of two processes that do so at the same
-// time, one finds the other's work: it looks again.
+// time, one finds the other's work: it looks again. A schema that is up to date is
+// only read.
 func (d *database) migrate(ctx context.Context, db *stdsql.DB) error {
+	if _, has, wants, err := d.schema(ctx, db); err != nil || has == wants {
+		return err
+	}
+	if d.lock != nil {
+		unlock, err := d.lock(ctx, db)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	const attempts = 3
 	var failures error
 	for range attempts {

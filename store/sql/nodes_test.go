@@ -105,7 +105,7 @@ func (n *nodes) DeleteExpired(ctx context.Context, before time.Time, limit int) 
 	return n.next().DeleteExpired(ctx, before, limit)
 }
 
-const rounds = 30 // of what two nodes are to decide between them
+const rounds = 10 // of what two nodes are to decide between them
 
 // Of 64 clients that present one token at two nodes, one is given a successor and
 // the others the same one.

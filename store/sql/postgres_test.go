@@ -73,7 +73,7 @@ func openPostgres(t testing.TB, url string, o sql.Options) *sql.Store {
 // connectPostgres returns a connection by hand.
 func connectPostgres(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+	conn, err := pgx.Connect(context.Background(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func execPostgres(t testing.TB, url string, texts ...string) {
 	t.Helper()
 	conn := connectPostgres(t, url)
 	for _, text := range texts {
-		if _, err := conn.PgConn().Exec(t.Context(), text).ReadAll(); err != nil {
+		if _, err := conn.PgConn().Exec(context.Background(), text).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 	}
