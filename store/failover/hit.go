@@ -79,7 +79,7 @@ func (w *Windows) hitMirror(ctx context.Context, at time.Time, hits []gatehouse.
 			}
 		case !w.intact(ctx, at, h.Limit):
 			h.Tally = m.Tally
-		case m.Tally.RetryAfter <= jitter && w.note(ctx, at.Add(m.Tally.RetryAfter), h.Key, h.Limit, 1):
+		case m.Tally.RetryAfter <= jitter && w.noteLater(ctx, at.Add(m.Tally.RetryAfter), h):
 		default:
 			w.align(ctx, at, h.Key, h.Limit, h.Tally.Count)
 		}
@@ -116,6 +116,18 @@ func (w *Windows) intact(ctx context.Context, at time.Time, l gatehouse.Limit) b
 	return kept && w.clock.trusted(at, l.Window)
 }
 
+// noteLater notes a hit that the primary has counted in the mirror, for the
+// moment at which it has room, and reports whether it had. What leaves the
+// mirror's window by then and is still in the primary's is noted again.
+func (w *Windows) noteLater(ctx context.Context, at time.Time, h *gatehouse.Hit) bool {
+	hits := []gatehouse.Hit{{Key: h.Key, Limit: h.Limit}}
+	if err := w.local.Hit(ctx, at, hits); err != nil || hits[0].Tally.Over {
+		return false
+	}
+	w.note(ctx, at, h.Key, h.Limit, h.Tally.Count-hits[0].Tally.Count)
+	return true
+}
+
 // align brings the mirror to what the primary counts, which was count a moment
 // ago.
 func (w *Windows) align(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, count int) {
@@ -133,18 +145,16 @@ func (w *Windows) align(ctx context.Context, at time.Time, key gatehouse.Key, l 
 	w.note(ctx, at, key, l, t.Count-count)
 }
 
-// note counts n occurrences in the mirror, and reports whether it had room for
-// all.
-func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, n int) bool {
+// note counts n occurrences in the mirror as far as it has room.
+func (w *Windows) note(ctx context.Context, at time.Time, key gatehouse.Key, l gatehouse.Limit, n int) {
 	if n <= 0 {
-		return true
+		return
 	}
 	hits := make([]gatehouse.Hit, n)
 	for i := range hits {
 		hits[i] = gatehouse.Hit{Key: key, Limit: l}
 	}
-	err := w.local.Hit(ctx, at, hits)
-	return err == nil && !hits[n-1].Tally.Over
+	_ = w.local.Hit(ctx, at, hits) // best effort: its room is its own
 }
 
 // hitDegraded counts without the primary. A tally is the mirror's, or that of

@@ -71,7 +71,9 @@ func (c *call) mirror(p places, t gatehouse.Tally) (places, gatehouse.Tally, err
 	r, m, err := w.local.Reserve(c.ctx, at, c.key, c.limit, 0)
 	if r.ID == 0 && c.ctx.Err() == nil && w.intact(c.ctx, at, c.limit) {
 		if m.Over && m.RetryAfter <= jitter {
-			p.mirror, _, _ = w.local.Reserve(c.ctx, at.Add(m.RetryAfter), c.key, c.limit, 0)
+			later := at.Add(m.RetryAfter)
+			p.mirror, m, _ = w.local.Reserve(c.ctx, later, c.key, c.limit, 0)
+			w.note(c.ctx, later, c.key, c.limit, t.Count-m.Count) // see noteLater
 		}
 		if p.mirror.ID == 0 {
 			w.align(c.ctx, at, c.key, c.limit, t.Count)

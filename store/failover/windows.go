@@ -105,7 +105,8 @@ func (w *Windows) State() State { return state(w.breaker.State()) }
 
 func state(s breaker.State) State { return State{Degraded: s.Open, Since: s.Since, Err: s.Err} }
 
-// Close ends the probe and waits for it, for Options.Timeout at most. It leaves both stores open.
+// Close ends the probe and waits for it, for Options.Timeout at most. It leaves
+// both stores open.
 func (w *Windows) Close() { w.breaker.Close() }
 
 // judge tells the breaker how a call of the primary ended. It reports whether
