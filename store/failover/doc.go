@@ -32,13 +32,19 @@
 //     marker in the primary, which nobody else can put back.
 //  3. The primary then still has every guess that it was told of, and outside
 //     of probation it was told of all that this node let through within the
-//     window. So it counted them and still had room, which means that another
-//     node's success has cleared the counter in between. The mirror is then
-//     brought to what the primary counts.
+//     window. So it counted them and still had room: another node's success has
+//     cleared the counter in between, or calls overtook each other on the way
+//     and the two windows end a little apart. The guess is noted in the mirror
+//     all the same, which from then on holds at least what the primary counts.
 //
-// It holds for attempts that settle before their reservation expires, as far as
-// the local store has room for all keys (what it does when short of room is its
-// driver's to say), and where the primary is one server. In a cluster the
-// marker lies in one slot: the loss of another slot's data is noticed only by
-// the calls that fail meanwhile.
+// It holds by the callers' clocks, for attempts that settle before their
+// reservation expires, as far as the local store has room for all keys (what it
+// does when short of room is its driver's to say), and where the primary is one
+// server. In a cluster the marker lies in one slot: the loss of another slot's
+// data is noticed only by the calls that fail meanwhile. After another node's
+// success the mirror is brought up to date in two steps; a primary that dies
+// between them, within microseconds, leaves it with fewer.
+//
+// What is counted during an outage is not told to the primary afterwards: the
+// argument does not need it, since probation lasts as long as it counts.
 package failover
