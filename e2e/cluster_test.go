@@ -21,16 +21,20 @@ type cluster struct {
 	config   string // of each node, but for its name
 }
 
-// startCluster runs n nodes with more configuration. They reach Redis through
-// redisURL, by default straight.
-func startCluster(t *testing.T, n int, config string, redisURL ...string) *cluster {
+// startCluster runs n nodes with more configuration, on a Redis of their own and a
+// database of a PostgreSQL that other tests use as well.
+func startCluster(t *testing.T, n int, config string) *cluster {
 	t.Helper()
-	c := &cluster{redis: testserver.Redis(t), database: testserver.SharedPostgres(t).Database(t)}
-	url := c.redis.URL
-	if len(redisURL) > 0 {
-		url = redisURL[0]
-	}
-	c.config = cheapHash + proxied + sharing(url, c.database, filepath.Join(t.TempDir(), "keys.pem")) + config
+	redis := testserver.Redis(t)
+	c := startClusterOn(t, n, config, redis.URL, testserver.SharedPostgres(t).Database(t))
+	c.redis = redis
+	return c
+}
+
+func startClusterOn(t *testing.T, n int, config, redis, database string) *cluster {
+	t.Helper()
+	c := &cluster{database: database}
+	c.config = cheapHash + proxied + sharing(redis, database, filepath.Join(t.TempDir(), "keys.pem")) + config
 	for i := range n {
 		c.nodes = append(c.nodes, start(t, c.config+fmt.Sprintf("node: node-%d\n", i+1)))
 	}

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,36 @@ func (c *cluster) verified(t *testing.T, answers []stormAnswer) map[string]int {
 		}
 	}
 	return n
+}
+
+// A master of a Redis Cluster is killed under load and its replica takes over: the
+// keys of its slots are guessed at a little more often, and nothing else.
+func TestFaultClusterMasterKilled(t *testing.T) {
+	redis := testserver.RedisClusterWithReplica(t)
+	c := startClusterOn(t, 3, unblocked, redis.URL, testserver.SharedPostgres(t).Database(t))
+	const victims = 100
+	s := c.unleash(t, 200, func(i int) call { return guess(i % victims) })
+	<-time.After(1500 * time.Millisecond)
+	redis.Nodes[0].Kill()
+	<-time.After(lasting(30*time.Second, 8*time.Second)) // the replica waits for its turn, too
+	within(t, 20*time.Second, "recovery on all nodes", func() bool {
+		return c.everywhere("counters", "ok") && c.everywhere("blocks", "ok")
+	})
+	<-time.After(lasting(5*time.Second, 2*time.Second))
+	answers := s.calm()
+	spread := map[int]int{}
+	for key, n := range c.verified(t, answers) {
+		spread[n]++
+		if n > 5*len(c.nodes) {
+			t.Errorf("%d guesses from %s, more than 5 for each node", n, key)
+		}
+	}
+	for i, n := range c.nodes {
+		if strings.Contains(n.stderr.String(), "CROSSSLOT") {
+			t.Errorf("node %d asks for keys of two slots at once", i+1)
+		}
+	}
+	t.Logf("%d requests, by status %v; accounts by guesses verified %v, p99 %v", len(answers), byStatus(answers), spread, percentile(answers, 0.99))
 }
 
 // However Redis fails, a decision is not held up by more than its deadline, and

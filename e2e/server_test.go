@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ type server struct {
 	t      *testing.T
 	dir    string // the data directory
 	config string
+	mu     sync.RWMutex // guards what follows, for requests while it starts anew
 	url    string
 	admin  string
 	cmd    *exec.Cmd
@@ -104,6 +106,8 @@ func (s *server) run() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.url, s.admin = "", ""
 	lines := bufio.NewScanner(out)
 	for (s.url == "" || s.admin == "") && lines.Scan() {
@@ -124,6 +128,13 @@ func (s *server) run() {
 		s.t.Fatalf("the server did not say where it listens: %s", s.stderr.String())
 	}
 	go io.Copy(io.Discard, out)
+}
+
+// address returns where the login server answers.
+func (s *server) address() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.url
 }
 
 // stop ends the process with a signal and waits for it.
@@ -172,7 +183,7 @@ func (s *server) try(ctx context.Context, c call) (answer, error) {
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, s.url+c.path, body)
+	req, err := http.NewRequestWithContext(ctx, c.method, s.address()+c.path, body)
 	if err != nil {
 		return answer{}, err
 	}

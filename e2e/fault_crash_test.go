@@ -1,0 +1,51 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// One node of three is killed again and again under load: what it had acknowledged
+// is on record once.
+func TestFaultNodeKilled(t *testing.T) {
+	c := startCluster(t, 3, patient)
+	c.nodes[0].signup("ada@example.com")
+	s := c.unleash(t, 100, func(i int) call {
+		if i%4 == 0 {
+			return loginCall("ada@example.com", password, fmt.Sprintf("198.51.100.%d", i%200+1))
+		}
+		return guess(i % 50)
+	})
+	kills := rounds(50, 6)
+	for i := range kills {
+		<-time.After(time.Duration(100+i*7%200) * time.Millisecond)
+		victim := c.nodes[i%3]
+		victim.stop(syscall.SIGKILL)
+		victim.run()
+	}
+	answers := s.calm()
+	recorded := c.recorded(t)
+	kept, lost := 0, 0
+	for _, a := range answers {
+		switch {
+		case a.status == 0:
+			lost++ // killed before it answered
+		case acknowledged(a.status):
+			kept++
+			if n := len(recorded[a.correlation]); n != 1 {
+				t.Errorf("the login %s, answered %d, is on record %d times", a.correlation, a.status, n)
+			}
+		case a.status != http.StatusServiceUnavailable:
+			t.Errorf("answered %d", a.status)
+		}
+	}
+	for _, n := range c.nodes {
+		if out, code := n.command("log", "verify"); code != 0 {
+			t.Errorf("log verify: exit %d: %s", code, out)
+		}
+	}
+	t.Logf("%d kills, %d sent, %d without an answer, by status %v; %d acknowledged and found", kills, len(answers), lost, byStatus(answers), kept)
+}
