@@ -118,7 +118,7 @@ func when(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	if t.Location() == time.UTC {
+	if name, offset := t.Zone(); name == "UTC" && offset == 0 {
 		return t.Format("2 January 2006, 15:04:05 UTC")
 	}
 	return t.Format("2 January 2006, 15:04:05 MST (UTC-07:00)")
