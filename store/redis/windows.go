@@ -95,12 +95,6 @@ func window(l gatehouse.Limit) (int64, error) {
 // the window, and allows for that.
 const slack = 10_000 // ms
 
-// limitArgs returns threshold, window and lifetime as the script wants them.
-func limitArgs(l gatehouse.Limit) (args [3]string, err error) {
-	w, err := window(l)
-	return [3]string{strconv.Itoa(l.Threshold), strconv.FormatInt(w, 10), strconv.FormatInt(w+w/8+slack, 10)}, err
-}
-
 // tallyOf unpacks what the function tally of the scripts has packed.
 func tallyOf(n int64) gatehouse.Tally {
 	return gatehouse.Tally{

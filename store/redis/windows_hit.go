@@ -13,7 +13,8 @@ import (
 // batch is those hits of a call that one run of the script counts.
 type batch struct {
 	invocation
-	hits  []int    // their indexes
+	hits  []int // their indexes
+	limit []byte
 	which []uint16 // the index of each hit's key
 	again bool     // a key comes up twice
 }
@@ -76,15 +77,16 @@ func (w *Windows) batches(sharded bool, at time.Time, hits []gatehouse.Hit) ([]b
 		if n == len(all) {
 			all = append(all, batch{invocation: invocation{
 				keys: make([]string, 0, len(hits)),
-				args: append(make([]string, 0, 3+len(limit)*len(hits)), now, stored, ""),
+				args: append(make([]string, 0, 4+len(hits)), now, stored, "", ""),
 			}})
 		}
 		b := &all[n]
-		b.args = append(b.args, limit[:]...)
+		b.limit = append(b.limit, limit.limit...)
+		b.args = append(b.args, limit.lifetime)
 		b.add(i, name)
 	}
 	for i := range all {
-		if err := all[i].mark(); err != nil {
+		if err := all[i].finish(); err != nil {
 			return nil, err
 		}
 	}
@@ -105,11 +107,13 @@ func (b *batch) add(hit int, name string) {
 	b.which = append(b.which, uint16(k))
 }
 
-// mark tells the script which key each hit is for, unless that is plain.
-func (b *batch) mark() error {
+// finish tells the script the limits, and which key each hit is for, unless that
+// is plain.
+func (b *batch) finish() error {
 	if len(b.hits) > 1<<16 {
 		return fmt.Errorf("redis: %d hits are too many for one call", len(b.hits))
 	}
+	b.args[3] = string(b.limit)
 	if !b.again {
 		return nil
 	}

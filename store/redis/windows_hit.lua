@@ -1,7 +1,7 @@
 -- Counts one occurrence for each hit.
 -- KEYS: the counters. ARGV: now, now as it is stored, which key each hit is for
--- (two bytes each; empty if each is for its own), then for each hit threshold,
--- window and lifetime.
+-- (two bytes each; empty if each is for its own), threshold and window of each
+-- hit (two and four bytes), then the lifetime for each.
 -- Returns a tally for each.
 local function seldom(key, value, now, threshold, window)
   -- include windows_gate.lua
@@ -14,7 +14,7 @@ local function seldom(key, value, now, threshold, window)
 end
 
 local unpacked, call, KEYS, ARGV = struct.unpack, redis.call, KEYS, ARGV
-local now, stored, which = ARGV[1] + 0, ARGV[2], ARGV[3]
+local now, stored, which, limits = ARGV[1] + 0, ARGV[2], ARGV[3], ARGV[4]
 local values
 if #KEYS <= 1000 then
   values = call('MGET', unpack(KEYS))
@@ -22,15 +22,15 @@ else
   values = {}
   for i, key in ipairs(KEYS) do values[i] = call('GET', key) end
 end
-local tallies, a = {}, 4
-for i = 1, (#ARGV - 3) / 3 do
+local tallies = {}
+for i = 1, #limits / 6 do
   local k = i
   if which ~= '' then k = unpacked('>I2', which, i * 2 - 1) + 1 end
-  local value, threshold, window = values[k], ARGV[a] + 0, ARGV[a + 1] + 0
+  local value, threshold, window = values[k], unpacked('>I2I4', limits, i * 6 - 5)
   if not value then
     value = '\1' .. stored
     values[k] = value
-    call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
+    call('SET', KEYS[k], value, 'PX', ARGV[i + 4])
     tallies[i] = threshold > 1 and 2 or window * 32768 + 2
   else
     -- Mostly nothing has left the window, nobody holds a place, and the clock
@@ -49,12 +49,11 @@ for i = 1, (#ARGV - 3) / 3 do
       if newest <= now % (window / 8) then -- in the same period: see windows.go
         call('SET', KEYS[k], value, 'KEEPTTL')
       else
-        call('SET', KEYS[k], value, 'PX', ARGV[a + 2])
+        call('SET', KEYS[k], value, 'PX', ARGV[i + 4])
       end
       n = n + 1
       tallies[i] = n < threshold and n * 2 or (window - oldest) * 32768 + n * 2
     end
   end
-  a = a + 3
 end
 return tallies

@@ -1,33 +1,43 @@
 package redis
 
 import (
+	"encoding/binary"
 	"maps"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/fluxstudio/gatehouse"
 )
 
-// limits keeps what limits are as arguments: there are few of them, and each is
-// needed often. It is safe for concurrent use.
+// limits keeps what limits are as arguments of the script that counts: there are
+// few of them, and each is needed often. It is safe for concurrent use.
 type limits struct {
-	known atomic.Pointer[map[gatehouse.Limit][3]string]
+	known atomic.Pointer[map[gatehouse.Limit]limitArgs]
+}
+
+type limitArgs struct {
+	limit    string // threshold and window
+	lifetime string // of a counter
 }
 
 const maxLimits = 256
 
-// args returns threshold, window and lifetime, or an error if l is no limit.
-func (ls *limits) args(l gatehouse.Limit) ([3]string, error) {
+// args returns what l is, or an error if it is no limit.
+func (ls *limits) args(l gatehouse.Limit) (limitArgs, error) {
 	known := ls.known.Load()
 	if known != nil {
 		if args, ok := (*known)[l]; ok {
 			return args, nil
 		}
 	}
-	args, err := limitArgs(l)
+	w, err := window(l)
 	if err != nil {
-		return args, err
+		return limitArgs{}, err
 	}
-	more := map[gatehouse.Limit][3]string{}
+	packed := binary.BigEndian.AppendUint16(nil, uint16(l.Threshold))
+	packed = binary.BigEndian.AppendUint32(packed, uint32(w))
+	args := limitArgs{string(packed), strconv.FormatInt(w+w/8+slack, 10)}
+	more := map[gatehouse.Limit]limitArgs{}
 	if known != nil {
 		if len(*known) >= maxLimits {
 			return args, nil
