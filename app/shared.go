@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"path/filepath"
 	"time"
@@ -100,20 +99,12 @@ func (a *App) windows() gatehouse.Windows {
 	}
 	a.health.watch(partCounters)
 	shared := redis.NewWindows(a.redis, redis.WindowsOptions{})
-	w := failover.NewWindows(a.monitoring.windows(shared), local, failover.Options{
-		Probe:   func(ctx context.Context) error { return probe(ctx, shared, a.clock.now()) },
+	w := failover.NewWindows(shared, local, failover.Options{
+		Now:     a.clock.now,
 		OnState: func(s failover.State) { a.health.report(partCounters, s.Err) },
 	})
 	a.closing(func() error { w.Close(); return nil })
-	return w
-}
-
-// probe counts something that is never looked at: a Redis that is out of memory,
-// or a replica, answers a ping and counts nothing.
-func probe(ctx context.Context, w gatehouse.Windows, at time.Time) error {
-	hit := gatehouse.Hit{Limit: gatehouse.Limit{Threshold: 1, Window: time.Second}}
-	rand.Read(hit.Key[:]) // never fails (crypto/rand)
-	return w.Hit(ctx, at, []gatehouse.Hit{hit})
+	return a.monitoring.windows(w)
 }
 
 // openBlocks puts this process's own table of blocks, or that of Redis, in front

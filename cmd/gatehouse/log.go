@@ -19,7 +19,7 @@ import (
 // serverFlags say which server the commands are about that read or change its
 // records.
 type serverFlags struct {
-	Config string  `help:"Configuration file of the server (YAML)." placeholder:"FILE" type:"path"`
+	Config string  `help:"Configuration file of the server (YAML)." placeholder:"FILE" type:"path" env:"GATEHOUSE_CONFIG"`
 	Data   *string `help:"Data directory of the server, running or not (default gatehouse-data)." placeholder:"DIR"`
 }
 

@@ -34,6 +34,7 @@ type cli struct {
 	Blocks  blocksCmd  `cmd:"" help:"List, add and remove blocks of addresses and networks."`
 	Users   usersCmd   `cmd:"" help:"List the accounts."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
+	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
 	Config  configCmd  `cmd:"" help:"Print the settings in force, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 

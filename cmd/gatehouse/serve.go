@@ -11,7 +11,7 @@ import (
 
 // settings are the flags that change the configuration.
 type settings struct {
-	Config       string   `help:"Configuration file (YAML)." placeholder:"FILE" type:"path"`
+	Config       string   `help:"Configuration file (YAML)." placeholder:"FILE" type:"path" env:"GATEHOUSE_CONFIG"`
 	Listen       *string  `help:"Where people log in (default 127.0.0.1:8080)." placeholder:"ADDR"`
 	AdminListen  *string  `help:"Where health and control answer (default 127.0.0.1:8081)." placeholder:"ADDR"`
 	Data         *string  `help:"Data directory (default gatehouse-data)." placeholder:"DIR"`
