@@ -13,6 +13,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/chain"
+	"github.com/fluxstudio/gatehouse/internal/testserver"
 	"github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -50,6 +51,31 @@ func fill(t testing.TB, s *sql.Store, n int) {
 	}
 }
 
+// tampers is what may be done to a log of more than 5,000 records, whose last one
+// has the ID LAST, and what VerifyLog then finds.
+var tampers = []struct{ name, what, id, tamper string }{
+	{"altered", chain.Altered, "record-005000", "UPDATE security_log SET account = 'eve@example.com' WHERE id = 'record-005000'"},
+	{"altered at the beginning", chain.Altered, "record-000000", "UPDATE security_log SET severity = 3 WHERE seq = 1"},
+	{"altered at the end", chain.Altered, "LAST", "UPDATE security_log SET time = time + 1 WHERE id = 'LAST'"},
+	{"removed", chain.Removed, "", "DELETE FROM security_log WHERE id = 'record-005000'"},
+	{"removed at the beginning", chain.Removed, "", "DELETE FROM security_log WHERE seq = 1"},
+	{"removed at the end", chain.Removed, "", "DELETE FROM security_log WHERE id = 'LAST'"},
+	{"all removed", chain.Removed, "", "DELETE FROM security_log"},
+	{"swapped", chain.Removed, "", "UPDATE security_log SET seq = CASE seq WHEN 500 THEN -1 ELSE 500 END WHERE seq IN (500, 600); UPDATE security_log SET seq = 600 WHERE seq = -1"},
+	{"inserted", chain.Inserted, "forged", `INSERT INTO security_log (id, time, kind, severity, detail, node, chain_seq, hash)
+		SELECT 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
+	{"inserted before the first", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
+		SELECT -9223372036854775808, 'forged', time, kind, severity, detail, 'another', 1, hash FROM security_log WHERE id = 'LAST'`},
+	{"inserted at the greatest number", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
+		SELECT 9223372036854775807, 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
+	{"a number that is not whole", chain.Altered, "record-005000", "UPDATE security_log SET time = time + 0.5 WHERE id = 'record-005000'"},
+	{"a place that is none", chain.Inserted, "record-005000", "UPDATE security_log SET chain_seq = 'here' WHERE id = 'record-005000'"},
+	{"a longer hash", chain.Altered, "record-005000", "UPDATE security_log SET hash = hash || x'00' WHERE id = 'record-005000'"},
+	{"the end passed for the beginning", chain.Unsigned, "", "DELETE FROM security_log; INSERT INTO log_heads SELECT node, 'beginning', seq, hash, signature FROM log_heads"},
+	{"the end forged", chain.Unsigned, "", "UPDATE log_heads SET seq = seq - 1"},
+	{"the end removed", chain.Removed, "", "DELETE FROM log_heads"},
+}
+
 // Whatever is done to one record among many is found by VerifyLog, which names
 // it.
 func TestVerifyLog(t *testing.T) {
@@ -72,28 +98,7 @@ func TestVerifyLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ name, what, id, tamper string }{
-		{"altered", chain.Altered, "record-005000", "UPDATE security_log SET account = 'eve@example.com' WHERE id = 'record-005000'"},
-		{"altered at the beginning", chain.Altered, "record-000000", "UPDATE security_log SET severity = 3 WHERE seq = 1"},
-		{"altered at the end", chain.Altered, last, "UPDATE security_log SET time = time + 1 WHERE id = 'LAST'"},
-		{"removed", chain.Removed, "", "DELETE FROM security_log WHERE id = 'record-005000'"},
-		{"removed at the beginning", chain.Removed, "", "DELETE FROM security_log WHERE seq = 1"},
-		{"removed at the end", chain.Removed, "", "DELETE FROM security_log WHERE id = 'LAST'"},
-		{"all removed", chain.Removed, "", "DELETE FROM security_log"},
-		{"swapped", chain.Removed, "", "UPDATE security_log SET seq = CASE seq WHEN 500 THEN -1 ELSE 500 END WHERE seq IN (500, 600); UPDATE security_log SET seq = 600 WHERE seq = -1"},
-		{"inserted", chain.Inserted, "forged", `INSERT INTO security_log (id, time, kind, severity, detail, node, chain_seq, hash)
-			SELECT 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
-		{"inserted before the first", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
-			SELECT -9223372036854775808, 'forged', time, kind, severity, detail, 'another', 1, hash FROM security_log WHERE id = 'LAST'`},
-		{"inserted at the greatest number", chain.Inserted, "forged", `INSERT INTO security_log (seq, id, time, kind, severity, detail, node, chain_seq, hash)
-			SELECT 9223372036854775807, 'forged', time, kind, severity, detail, node, chain_seq + 1, hash FROM security_log WHERE id = 'LAST'`},
-		{"a number that is not whole", chain.Altered, "record-005000", "UPDATE security_log SET time = time + 0.5 WHERE id = 'record-005000'"},
-		{"a place that is none", chain.Inserted, "record-005000", "UPDATE security_log SET chain_seq = 'here' WHERE id = 'record-005000'"},
-		{"a longer hash", chain.Altered, "record-005000", "UPDATE security_log SET hash = hash || x'00' WHERE id = 'record-005000'"},
-		{"the end passed for the beginning", chain.Unsigned, "", "DELETE FROM security_log; INSERT INTO log_heads SELECT node, 'beginning', seq, hash, signature FROM log_heads"},
-		{"the end forged", chain.Unsigned, "", "UPDATE log_heads SET seq = seq - 1"},
-		{"the end removed", chain.Removed, "", "DELETE FROM log_heads"},
-	} {
+	for _, c := range tampers {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tampered.db")
 			if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -114,13 +119,61 @@ func TestVerifyLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			_, err = s.VerifyLog(t.Context(), verifies, nil, nil)
-			var fault *chain.Fault
-			if !errors.As(err, &fault) || fault.What != c.what || fault.ID != c.id {
-				t.Errorf("found %v, want %s %s", err, c.what, c.id)
-			}
+			wantFault(t, s, c.what, strings.ReplaceAll(c.id, "LAST", last))
 		})
 	}
+}
+
+func wantFault(t *testing.T, s *sql.Store, what, id string) {
+	t.Helper()
+	_, err := s.VerifyLog(t.Context(), verifies, nil, nil)
+	var fault *chain.Fault
+	if !errors.As(err, &fault) || fault.What != what || fault.ID != id {
+		t.Errorf("found %v, want %s %s", err, what, id)
+	}
+}
+
+// In PostgreSQL the same is found.
+func TestPostgresVerifyLog(t *testing.T) {
+	const n = 6000
+	last := fmt.Sprintf("record-%06d", n-1)
+	database := testserver.SharedPostgres(t).Database(t)
+	s := openPostgres(t, database, sql.Options{Sign: signing})
+	fill(t, s, n)
+	if err := s.Append(t.Context(), gatehouse.Record{ID: "record-000007"}); err != nil { // known: no second link
+		t.Fatal(err)
+	}
+	if got, err := s.VerifyLog(t.Context(), verifies, nil, nil); err != nil || got.Records != n || got.Heads[0].Seq != n {
+		t.Fatalf("a sound log: %+v, %v", got, err)
+	}
+	execPostgres(t, database, "CREATE SCHEMA sound; CREATE TABLE sound.log AS TABLE security_log; CREATE TABLE sound.heads AS TABLE log_heads")
+	for _, c := range tampers {
+		if strings.Contains(c.tamper, "'here'") {
+			continue // a column of numbers holds nothing else here
+		}
+		t.Run(c.name, func(t *testing.T) {
+			tamper := strings.NewReplacer("LAST", last, "x'00'", `'\x00'`).Replace(c.tamper)
+			execPostgres(t, database, tamper)
+			wantFault(t, s, c.what, strings.ReplaceAll(c.id, "LAST", last))
+			execPostgres(t, database, `TRUNCATE security_log, log_heads;
+				INSERT INTO security_log SELECT * FROM sound.log; INSERT INTO log_heads SELECT * FROM sound.heads`)
+		})
+	}
+	if got, err := s.VerifyLog(t.Context(), verifies, nil, nil); err != nil || got.Records != n {
+		t.Errorf("the sound log: %+v, %v", got, err)
+	}
+	if n, err := s.DeleteRecords(t.Context(), time.Date(2026, 3, 1, 0, 1, 0, 0, time.UTC), 25); err != nil || n != 25 {
+		t.Errorf("DeleteRecords: %d, %v", n, err)
+	}
+	if got, err := s.VerifyLog(t.Context(), verifies, nil, nil); err != nil || got.Records != n-25 {
+		t.Errorf("a pruned log: %+v, %v", got, err)
+	}
+	execPostgres(t, database, `DELETE FROM security_log WHERE chain_seq > 5000;
+		UPDATE log_heads SET seq = 5000, hash = (SELECT hash FROM security_log WHERE chain_seq = 5000) WHERE stands = 'end'`)
+	if err := s.Append(t.Context(), gatehouse.Record{ID: "later"}); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, s, chain.Unsigned, "") // whatever is done to the end, it is never signed
 }
 
 // Who can write to the database cannot have the server sign what he made of it.

@@ -159,23 +159,6 @@ func TestPostgresInASchemaOfItsOwn(t *testing.T) {
 	}
 }
 
-// The writer's connection waits for the disk even where the database does not.
-func TestPostgresCommitsAreDurable(t *testing.T) {
-	server := testserver.Postgres(t, testserver.Setting("synchronous_commit", "off"), testserver.Setting("log_statement", "none"))
-	database := server.Database(t)
-	s := openPostgres(t, database, sql.Options{})
-	for i := range 200 {
-		if err := s.Append(t.Context(), sample(int64(i))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server.Kill()
-	server.Start()
-	if n := count(t, s); n != 200 {
-		t.Errorf("%d of 200 records outlived a crash", n)
-	}
-}
-
 func TestPostgresClockTime(t *testing.T) {
 	for name, s := range map[string]*sql.Store{"SQLite": open(t), "PostgreSQL": postgres(t, 1)(t).next()} {
 		before := time.Now().Add(-time.Microsecond)
