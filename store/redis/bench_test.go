@@ -6,6 +6,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -126,4 +127,48 @@ func BenchmarkHit(b *testing.B) {
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return v[len(v)/2]
+}
+
+// BenchmarkBytesPerKey shows what a full counter costs the server.
+func BenchmarkBytesPerKey(b *testing.B) {
+	server := testserver.Redis(b)
+	w := redis.NewWindows(openClient(b, server.URL, redis.Options{}), redis.WindowsOptions{})
+	for _, threshold := range []int{5, 50} {
+		b.Run(fmt.Sprintf("threshold=%d", threshold), func(b *testing.B) {
+			var bytes int
+			for b.Loop() {
+				key := randomKeys(1)[0]
+				for i := range threshold {
+					hits := []gatehouse.Hit{{Key: key, Limit: gatehouse.Limit{Threshold: threshold, Window: time.Hour}}}
+					if err := w.Hit(context.Background(), time.Now().Add(time.Duration(i)*time.Second), hits); err != nil {
+						b.Fatal(err)
+					}
+				}
+				bytes, _ = strconv.Atoi(server.Call(b, "MEMORY", "USAGE", "gatehouse:w1:"+string(key[:])))
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(bytes), "bytes/key")
+		})
+	}
+}
+
+// BenchmarkThresholds shows how the work for one occurrence grows.
+func BenchmarkThresholds(b *testing.B) {
+	server := testserver.Redis(b)
+	w := redis.NewWindows(openClient(b, server.URL, redis.Options{}), redis.WindowsOptions{})
+	for _, threshold := range []int{5, 100, 1000, 10_000} {
+		b.Run(strconv.Itoa(threshold), func(b *testing.B) {
+			hits := []gatehouse.Hit{{Key: randomKeys(1)[0], Limit: gatehouse.Limit{Threshold: threshold, Window: time.Hour}}}
+			for i := range threshold {
+				if err := w.Hit(context.Background(), time.UnixMilli(int64(i)), hits); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for i := 0; b.Loop(); i++ { // each replaces the oldest
+				if err := w.Hit(context.Background(), time.UnixMilli(3_600_000+int64(i)), hits); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
