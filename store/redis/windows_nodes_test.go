@@ -191,3 +191,43 @@ func TestKeysExpire(t *testing.T) {
 		}
 	}
 }
+
+// When a master is killed and its replica takes over, its keys are counted again
+// within seconds, those of the others all the time, and no call takes long.
+func TestMasterKilled(t *testing.T) {
+	cluster := testserver.RedisClusterWithReplica(t)
+	const timeout = 200 * time.Millisecond
+	noLeaks(t)
+	w := redis.NewWindows(openClient(t, cluster.URL, redis.Options{Timeout: timeout}), redis.WindowsOptions{})
+	keys := randomKeys(60)
+	all := func() (counted int) {
+		stalled := stalls(t)
+		var most time.Duration
+		for _, key := range keys {
+			start := time.Now()
+			_, err := hitOne(w, key)
+			most = max(most, time.Since(start))
+			if err == nil {
+				counted++
+			} else if !errors.Is(err, gatehouse.ErrUnavailable) {
+				t.Fatal(err)
+			}
+		}
+		if stall := stalled(); most > 2*timeout+stall {
+			t.Errorf("a call took %v, with a timeout of %v and a stall of %v", most, timeout, stall)
+		}
+		return counted
+	}
+	until(t, func() bool { return all() == len(keys) })
+	cluster.Nodes[0].Kill()
+	start := time.Now()
+	if counted := all(); counted == len(keys) {
+		t.Fatal("nothing was on the master that was killed")
+	}
+	for all() < len(keys) {
+		if time.Since(start) > 30*time.Second {
+			t.Fatal("no recovery within 30 s")
+		}
+	}
+	t.Logf("recovered after %v", time.Since(start))
+}
