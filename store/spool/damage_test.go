@@ -177,8 +177,10 @@ func TestRejected(t *testing.T) {
 	if len(f.errs) != 3 {
 		t.Errorf("%d errors were told", len(f.errs))
 	}
-	if err := <-f.errs; !errors.Is(err, refused) || !strings.Contains(err.Error(), "bad 1") {
-		t.Errorf("told was %v", err)
+	for _, what := range []string{"192.0.2.1/32", "record bad 1", "record bad 2"} {
+		if err := <-f.errs; !errors.Is(err, refused) || !strings.Contains(err.Error(), what) {
+			t.Errorf("told was %v, want %s", err, what)
+		}
 	}
 	if info, err := os.Stat(f.path + ".rejected"); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info, err)

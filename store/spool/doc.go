@@ -31,7 +31,8 @@
 // # Blocks
 //
 // A block that is placed or lifted while the store is down goes into the same
-// file, in order with the records. List and Blocked show what the store held when
+// file, in order with the records; of each batch that is handed over the blocks go
+// first, in order for each prefix, and then the records, in order. List and Blocked show what the store held when
 // it was last asked, and what is in the file on top of that. A lift of a block
 // that cannot be seen, as another node may have placed it meanwhile, goes into
 // the file all the same and returns gatehouse.ErrNotFound. When it is handed

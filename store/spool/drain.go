@@ -2,14 +2,9 @@ package spool
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/netip"
 	"time"
-
-	"github.com/fluxstudio/gatehouse"
 )
 
 // batchBytes is how much of the file is handed over at once, about, at most.
@@ -42,9 +37,11 @@ func (s *Spool) drainAll() {
 		}
 		s.mu.Unlock()
 		if err == nil {
+			s.batch.grow(s.o.Batch)
 			wait = s.o.MinBackoff
 			continue
 		}
+		s.batch.shrink()
 		s.pause(wait/2 + rand.N(wait/2+1))
 		wait = min(2*wait, s.o.MaxBackoff)
 	}
@@ -206,204 +203,4 @@ func (s *Spool) head() error {
 	}
 	s.reset = false
 	return nil
-}
-
-// hand hands over one batch.
-func (s *Spool) hand(ctx context.Context) error {
-	s.mu.Lock()
-	first, end := s.pos, s.size
-	s.mu.Unlock()
-	var run []piece             // records that follow each other, or one damaged piece
-	var standing blocksByPrefix // what the store holds, once it was asked
-	handRun := func() error {
-		defer func() { run = run[:0] }()
-		switch {
-		case len(run) == 0:
-			return nil
-		case run[0].err != nil:
-			return s.handDamaged(run[0])
-		default:
-			return s.handRecords(ctx, run)
-		}
-	}
-	for in := newScanner(s.file, first, end); len(run) < s.o.Batch && in.at-first < batchBytes; {
-		p, err := in.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("spool: %w", err)
-		}
-		block := p.entry.prefix().IsValid()
-		if block || len(run) > 0 && (p.err == nil) != (run[0].err == nil) {
-			if err := handRun(); err != nil {
-				return err
-			}
-		}
-		switch {
-		case block:
-			if err := s.handBlock(ctx, p, &standing); err != nil {
-				return err
-			}
-		case p.err != nil && len(run) > 0:
-			run[0].end = p.end
-		default:
-			run = append(run, p)
-		}
-	}
-	return handRun()
-}
-
-// handRecords hands over records that follow each other.
-func (s *Spool) handRecords(ctx context.Context, batch []piece) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	records := make([]gatehouse.Record, len(batch))
-	for i, p := range batch {
-		records[i] = *p.entry.Record
-	}
-	err := s.journal.Append(ctx, records...)
-	if err == nil {
-		s.handed(len(batch), batch[len(batch)-1].end)
-		return nil
-	}
-	if retry(err) {
-		return err
-	}
-	if len(batch) == 1 {
-		return s.reject(batch[0], err)
-	}
-	for i := range batch { // to find the one
-		if err := s.handRecords(ctx, batch[i:i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retry reports whether an error says nothing about what was handed over.
-func retry(err error) bool { return down(err) || errors.Is(err, context.Canceled) }
-
-type blocksByPrefix map[netip.Prefix]gatehouse.Block
-
-// handBlock places or lifts one block.
-func (s *Spool) handBlock(ctx context.Context, p piece, standing *blocksByPrefix) error {
-	if l := p.entry.Lift; l != nil {
-		if *standing == nil {
-			list, err := s.blocks.List(ctx, l.At)
-			if err != nil {
-				return err
-			}
-			*standing = make(blocksByPrefix, len(list))
-			for _, b := range list {
-				(*standing)[b.Prefix] = b
-			}
-		}
-	}
-	s.change(func(v *view) { v.begin() })
-	var held gatehouse.Block
-	var err error
-	lifted := false
-	if p.entry.Place != nil {
-		held, err = s.blocks.Place(ctx, *p.entry.Place)
-	} else if b, ok := (*standing)[p.entry.Lift.Prefix]; ok && p.entry.Lift.lifts(b) {
-		_, err = s.blocks.Lift(ctx, b.Prefix, p.entry.Lift.At)
-		if errors.Is(err, gatehouse.ErrNotFound) {
-			err = nil
-		}
-		lifted = err == nil
-	}
-	s.change(func(v *view) {
-		v.end()
-		if err != nil && retry(err) {
-			return
-		}
-		v.drop(p.entry)
-		switch {
-		case err != nil:
-		case lifted:
-			delete(v.known, p.entry.Lift.Prefix)
-			delete(*standing, p.entry.Lift.Prefix)
-		case held.Prefix.IsValid():
-			v.holds(held)
-			if *standing != nil {
-				(*standing)[held.Prefix] = held
-			}
-		}
-	})
-	switch {
-	case err == nil:
-		s.handed(1, p.end)
-		s.syncMark() // a block must not be placed a second time after somebody lifted it
-		return nil
-	case retry(err):
-		return err
-	default:
-		return s.reject(p, err)
-	}
-}
-
-// reject puts an entry aside that the store will never take.
-func (s *Spool) reject(p piece, because error) error {
-	if err := s.aside(p, ".rejected"); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.state.Rejected++
-	s.mu.Unlock()
-	s.handed(1, p.end)
-	what := "a block"
-	if r := p.entry.Record; r != nil {
-		what = "record " + r.ID
-	}
-	s.o.OnError(fmt.Errorf("spool: %s was rejected and put aside in %s.rejected: %w", what, s.path, because))
-	return nil
-}
-
-// handDamaged puts a piece aside that is no entry.
-func (s *Spool) handDamaged(p piece) error {
-	if err := s.aside(p, ".damaged"); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.state.Damaged++
-	s.mu.Unlock()
-	s.handed(0, p.end)
-	s.o.OnError(fmt.Errorf("spool: %s: %d bytes at %d are damaged (%w) and were put aside in %s.damaged", s.path, p.end-p.start, p.start, p.err, s.path))
-	return nil
-}
-
-func (s *Spool) aside(p piece, suffix string) error {
-	if err := putAside(s.path+suffix, io.NewSectionReader(s.file, p.start, p.end-p.start)); err != nil {
-		err = fmt.Errorf("spool: put aside: %w", err)
-		s.o.OnError(err)
-		return err
-	}
-	return nil
-}
-
-// handed notes that the first n entries have been handed over, up to pos. The
-// mark need not be durable: records may be handed over a second time.
-func (s *Spool) handed(n int, pos int64) {
-	s.fileMu.Lock()
-	defer s.fileMu.Unlock()
-	s.mu.Lock()
-	s.pos = pos
-	s.state.Records -= n
-	s.mu.Unlock()
-	if s.headless {
-		return
-	}
-	if err := writeMark(s.file, pos); err != nil {
-		s.o.OnError(fmt.Errorf("spool: %w", err))
-	}
-}
-
-func (s *Spool) syncMark() {
-	s.fileMu.Lock()
-	defer s.fileMu.Unlock()
-	if err := s.file.Sync(); err != nil {
-		s.o.OnError(fmt.Errorf("spool: %w", err))
-	}
 }

@@ -49,6 +49,9 @@ type Spool struct {
 	closed    bool
 	flying    sync.WaitGroup // calls
 
+	batch   batch
+	asideMu sync.Mutex // guards batch.aside, and the files beside
+
 	flush, drain chan struct{} // wake the goroutines; one token each
 	quit         context.Context
 	stop         context.CancelFunc
@@ -78,6 +81,7 @@ func Open(path string, journal gatehouse.Journal, blocks gatehouse.Blocks, o Opt
 	}
 	s.quit, s.stop = context.WithCancel(context.Background())
 	s.state.Since, s.answers = s.o.Now(), true
+	s.batch.limit, s.batch.aside = s.o.Batch, map[int64]bool{}
 	s.told.start(&s.running, s.o.OnState)
 	if s.pos < s.size {
 		s.degrade(errLeft)
