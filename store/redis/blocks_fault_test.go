@@ -180,8 +180,9 @@ func TestBlackHole(t *testing.T) {
 	other := openNode(t, server.URL, prefix)
 	ignore := goleak.IgnoreCurrent()
 	n := openNode(t, "redis://"+proxy.Addr, prefix)
-	must(n.Place(t.Context(), hourBlock("x", "192.0.2.1/32")))
-	proxy.Blackhole()
+	must(other.Place(t.Context(), hourBlock("x", "192.0.2.1/32")))
+	eventually(t, "seen", func() bool { return n.blocked(t, "192.0.2.1") })
+	proxy.Blackhole() // while nothing is asked
 	start := time.Now()
 	n.wantState(t, false)
 	if d := time.Since(start); d > 2*time.Second {

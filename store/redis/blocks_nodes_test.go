@@ -175,7 +175,7 @@ func TestLaterVersion(t *testing.T) {
 	prefix := ownPrefix()
 	n := openNode(t, server.URL, prefix)
 	must(n.Place(t.Context(), hourBlock("x", "192.0.2.0/24")))
-	key, later := redisKey(t, server, prefix), `{"v":2,"new":true}`
+	key, later := redisKey(t, server, prefix), `{"v":2,"rev":1,"id":"x","ends":1,"block":{},"new":true}`
 	server.Call(t, "SET", key, later)
 	if _, err := n.Place(t.Context(), hourBlock("y", "192.0.2.0/24")); !errors.Is(err, gatehouse.ErrUnavailable) {
 		t.Errorf("Place: %v", err)
