@@ -43,7 +43,11 @@ func (a *App) ready(ctx context.Context) healthReport {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	r := a.report()
-	if err := a.records.Ping(ctx); err != nil {
+	err := a.records.Ping(ctx)
+	if s := a.spool.State(); err == nil && s.Failing { // such as a full disk with room for a ping
+		err = s.Err
+	}
+	if err != nil {
 		at := a.clock.now().UTC()
 		r.Status = "unavailable"
 		if since := r.Parts[partRecords].Since; since != nil {

@@ -77,8 +77,13 @@ const proxied = "trusted_proxies: [127.0.0.1/32]\n"
 // start runs a server with a configuration until the test ends.
 func start(t *testing.T, config string) *server {
 	t.Helper()
-	dir := t.TempDir()
-	s := &server{t: t, dir: filepath.Join(dir, "data"), config: filepath.Join(dir, "gatehouse.yaml")}
+	return startIn(t, filepath.Join(t.TempDir(), "data"), config)
+}
+
+// startIn is start with a data directory of the test's choice.
+func startIn(t *testing.T, data, config string) *server {
+	t.Helper()
+	s := &server{t: t, dir: data, config: filepath.Join(t.TempDir(), "gatehouse.yaml")}
 	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
