@@ -33,6 +33,10 @@ type Decision struct {
 	RetryAfter time.Duration
 	Findings   []Finding
 	Block      *Block // the block that refused it, if one did
+	// NewDevice and NewCountry say of a login that succeeded that the user was
+	// seen before, but not on this device or not in this country. The first
+	// login of all is no news.
+	NewDevice, NewCountry bool
 }
 
 // Allowed reports whether the request may go on.

@@ -27,8 +27,15 @@ const (
 	PasswordChanged       Kind = "password_changed"
 	PasswordChangeFailed  Kind = "password_change_failed"
 	PasswordChangeRefused Kind = "password_change_refused"
-	DeviceEnded           Kind = "device_ended"    // a person ended the sessions of one device
-	RequestRefused        Kind = "request_refused" // any other request from a blocked or limited address
+
+	PasswordResetRequested Kind = "password_reset_requested" // a link by mail was asked for, for an account that may be nobody's
+	PasswordReset          Kind = "password_reset"
+	PasswordResetFailed    Kind = "password_reset_failed" // with a link that is not good, or to a password that may not be chosen
+	PasswordResetRefused   Kind = "password_reset_refused"
+	LoginDisowned          Kind = "login_disowned" // the account holder said: this was not me
+
+	DeviceEnded    Kind = "device_ended"    // a person ended the sessions of one device
+	RequestRefused Kind = "request_refused" // any other request from a blocked or limited address
 )
 
 // What the rules find.
@@ -53,7 +60,9 @@ func Kinds() []Kind {
 	return []Kind{
 		LoginSucceeded, LoginFailed, LoginRefused, SignupSucceeded, SignupFailed, SignupRefused,
 		TokenRefreshed, TokenRefreshRepeated, TokenRefreshFailed, TokenRefreshRefused, TokenReused, LoggedOut, LoggedOutEverywhere,
-		PasswordChanged, PasswordChangeFailed, PasswordChangeRefused, DeviceEnded, RequestRefused,
+		PasswordChanged, PasswordChangeFailed, PasswordChangeRefused,
+		PasswordResetRequested, PasswordReset, PasswordResetFailed, PasswordResetRefused, LoginDisowned,
+		DeviceEnded, RequestRefused,
 		BruteForceDetected, MultipleDeviceLogin, RapidTokenRefresh, BotActivityDetected, GeographicAnomaly,
 		AccountTakeoverAttempt, SuspiciousActivity, IPAddressBlocked, IPAddressUnblocked,
 	}

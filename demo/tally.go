@@ -46,7 +46,7 @@ func (t *tally) expect(s *scene) {
 // refusals are what is recorded when somebody is turned away.
 var refusals = []gatehouse.Kind{
 	gatehouse.LoginRefused, gatehouse.SignupRefused, gatehouse.TokenRefreshRefused,
-	gatehouse.PasswordChangeRefused, gatehouse.RequestRefused,
+	gatehouse.PasswordChangeRefused, gatehouse.PasswordResetRefused, gatehouse.RequestRefused,
 }
 
 // note counts a record of the security log. Those about other addresses than the

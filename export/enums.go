@@ -28,6 +28,7 @@ const (
 	update         = 2  // 2004
 	closeIt        = 3  // 2004
 	passwordChange = 3  // 3001
+	passwordReset  = 4  // 3001
 	logon          = 1  // 3002
 	logoff         = 2  // 3002
 	other          = 99 // named by activity_name

@@ -52,6 +52,7 @@ var (
 	createDenied  = []string{"user", "creation", "denied"}
 	changed       = []string{"user", "change"}
 	changedDenied = []string{"user", "change", "denied"}
+	userInfo      = []string{"user", "info"}
 )
 
 const tokenRefresh = "Token Refresh"
@@ -76,8 +77,14 @@ var shapes = map[gatehouse.Kind]shape{
 	gatehouse.PasswordChangeFailed:  {"Password change failed", accountChange, passwordChange, "", failed, accountCategory, changed, nil},
 	gatehouse.PasswordChangeRefused: {"Password change refused", accountChange, passwordChange, "", refused, refusedAccount, changedDenied, nil},
 
+	gatehouse.PasswordResetRequested: {"Password reset requested", accountChange, other, "Password Reset Request", succeeded, accountCategory, userInfo, nil},
+	gatehouse.PasswordReset:          {"Password reset", accountChange, passwordReset, "", succeeded, accountCategory, changed, nil},
+	gatehouse.PasswordResetFailed:    {"Password reset failed", accountChange, passwordReset, "", failed, accountCategory, changed, nil},
+	gatehouse.PasswordResetRefused:   {"Password reset refused", accountChange, passwordReset, "", refused, refusedAccount, changedDenied, nil},
+
 	gatehouse.RequestRefused: {"Request refused", httpActivity, unknown, "", refused, []string{"web", "intrusion_detection"}, []string{"access", "denied"}, nil},
 
+	gatehouse.LoginDisowned:          {"Login disowned by the account holder", detectionFinding, create, "", noOutcome, detection, info, validAccounts},
 	gatehouse.TokenReused:            {"Spent refresh token came back", detectionFinding, create, "", noOutcome, detection, info, stolenToken},
 	gatehouse.BruteForceDetected:     {"Brute force", detectionFinding, create, "", noOutcome, detection, info, bruteForce},
 	gatehouse.MultipleDeviceLogin:    {"Logins on many devices", detectionFinding, create, "", noOutcome, detection, info, nil},

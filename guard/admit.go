@@ -53,6 +53,21 @@ func (g *Guard) Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision
 	return allow
 }
 
+// AdmitWithin is Admit for a request that has a limit of its own besides the
+// rules: so many from its address to its endpoint, whatever they are about. It
+// finds nothing and blocks nobody.
+func (g *Guard) AdmitWithin(ctx context.Context, e gatehouse.Event, limit gatehouse.Limit) gatehouse.Decision {
+	e.IP = gatehouse.CleanAddr(e.IP)
+	tally, err := g.hit(ctx, e.Time, g.keys.within(e.IP, e.Endpoint), limit)
+	switch {
+	case err != nil:
+		return g.refuse(ctx, e, g.failure(ctx, "count a request", err))
+	case tally.Over:
+		return g.refuse(ctx, e, gatehouse.Decision{Verdict: gatehouse.Limited, RetryAfter: tally.RetryAfter})
+	}
+	return allow
+}
+
 // fill responds to the request that fills a window. It is the last one allowed.
 func (g *Guard) fill(ctx context.Context, rule *rules.Rule, key gatehouse.Key, tally gatehouse.Tally, e gatehouse.Event) gatehouse.Decision {
 	e = g.clean(e)

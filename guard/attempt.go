@@ -28,6 +28,7 @@ type attemptKinds struct{ succeeded, failed, refused gatehouse.Kind }
 var (
 	loginKinds          = attemptKinds{gatehouse.LoginSucceeded, gatehouse.LoginFailed, gatehouse.LoginRefused}
 	passwordChangeKinds = attemptKinds{gatehouse.PasswordChanged, gatehouse.PasswordChangeFailed, gatehouse.PasswordChangeRefused}
+	passwordResetKinds  = attemptKinds{gatehouse.PasswordReset, gatehouse.PasswordResetFailed, gatehouse.PasswordResetRefused}
 )
 
 // Begin asks to look at the password of one login attempt: e.Account, in any
@@ -44,6 +45,19 @@ func (g *Guard) Begin(ctx context.Context, e gatehouse.Event) (*Attempt, gatehou
 // session does not give more guesses.
 func (g *Guard) BeginPasswordChange(ctx context.Context, e gatehouse.Event) (*Attempt, gatehouse.Decision) {
 	return g.begin(ctx, e, passwordChangeKinds)
+}
+
+// LinkAccount is the name under which guesses at one-time links are counted: who
+// holds none has no account to guess at.
+const LinkAccount = "one-time-link"
+
+// BeginPasswordReset is Begin for the look at a one-time link. Guesses at all of
+// them from one address share the attempts that one account has there. Whoever
+// had a good link should Abandon the attempt: a success would give the guesses
+// back.
+func (g *Guard) BeginPasswordReset(ctx context.Context, e gatehouse.Event) (*Attempt, gatehouse.Decision) {
+	e.Account = LinkAccount
+	return g.begin(ctx, e, passwordResetKinds)
 }
 
 func (g *Guard) begin(ctx context.Context, e gatehouse.Event, kinds attemptKinds) (*Attempt, gatehouse.Decision) {
@@ -171,6 +185,7 @@ func (g *Guard) compare(ctx context.Context, e gatehouse.Event, d *gatehouse.Dec
 		g.onError(ctx, "compare with earlier logins", err)
 		return nil
 	}
+	d.NewDevice, d.NewCountry = news(before, now)
 	sightings := append([]gatehouse.Sighting{now}, before...)
 	var records []gatehouse.Record
 	respond := func(f *gatehouse.Finding, parts ...string) {
@@ -187,4 +202,17 @@ func (g *Guard) compare(ctx context.Context, e gatehouse.Event, d *gatehouse.Dec
 		respond(&f, f.Evidence.Travel.From.Place.Country, e.Device.ID)
 	}
 	return records
+}
+
+// news tells whether the device and the country of a user who was seen before are
+// new. A country is only new to somebody who was seen in a known one.
+func news(earlier []gatehouse.Sighting, now gatehouse.Sighting) (device, country bool) {
+	device, country = len(earlier) > 0, false
+	been := false
+	for _, s := range earlier {
+		device = device && s.Device.ID != now.Device.ID
+		country = country || s.Place.Known()
+		been = been || s.Place.Country == now.Place.Country
+	}
+	return device, country && now.Place.Known() && !been
 }

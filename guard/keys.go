@@ -20,6 +20,7 @@ const (
 	spaceSignups
 	spaceOngoing
 	spaceDevice
+	spaceWithin
 )
 
 // keyer derives the names of counters: SipHash-2-4 with a 128-bit result, keyed
@@ -68,6 +69,11 @@ func (k keyer) refreshes(user, token string) gatehouse.Key {
 func (k keyer) requests(ip netip.Addr, endpoint string) gatehouse.Key {
 	var n name
 	return k.sum(appendText(appendAddress(append(n[:0], spaceRequests), ip), endpoint))
+}
+
+func (k keyer) within(ip netip.Addr, endpoint string) gatehouse.Key {
+	var n name
+	return k.sum(appendText(appendAddress(append(n[:0], spaceWithin), ip), endpoint))
 }
 
 func (k keyer) signups(ip netip.Addr) gatehouse.Key {

@@ -13,6 +13,8 @@ var severities = map[gatehouse.Kind]gatehouse.Severity{
 	gatehouse.SignupRefused:         gatehouse.Warning,
 	gatehouse.TokenRefreshRefused:   gatehouse.Warning,
 	gatehouse.PasswordChangeRefused: gatehouse.Warning,
+	gatehouse.PasswordResetRefused:  gatehouse.Warning,
+	gatehouse.LoginDisowned:         gatehouse.High,
 	gatehouse.RequestRefused:        gatehouse.Warning,
 }
 

@@ -27,7 +27,7 @@ type refusal struct {
 // refusalKinds are the kinds of events that say no.
 var refusalKinds = [...]gatehouse.Kind{
 	gatehouse.LoginRefused, gatehouse.SignupRefused, gatehouse.TokenRefreshRefused,
-	gatehouse.PasswordChangeRefused, gatehouse.RequestRefused,
+	gatehouse.PasswordChangeRefused, gatehouse.PasswordResetRefused, gatehouse.RequestRefused,
 }
 
 // refusalReasons are the verdicts that say no, as records spell them.

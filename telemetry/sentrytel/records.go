@@ -205,7 +205,7 @@ func authenticationError(k gatehouse.Kind) bool {
 	switch k {
 	case gatehouse.LoginFailed, gatehouse.LoginRefused, gatehouse.SignupFailed, gatehouse.SignupRefused,
 		gatehouse.TokenRefreshFailed, gatehouse.TokenRefreshRefused, gatehouse.PasswordChangeFailed,
-		gatehouse.PasswordChangeRefused, gatehouse.RequestRefused:
+		gatehouse.PasswordChangeRefused, gatehouse.PasswordResetFailed, gatehouse.PasswordResetRefused, gatehouse.RequestRefused:
 		return true
 	}
 	return false
