@@ -49,22 +49,26 @@ func run[T any](ctx context.Context, c *Client, f func(context.Context) T) (resu
 	now := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, now.Add(c.timeout))
 	defer cancel()
+	suspect := c.suspect(now)
 	select {
 	case c.inFlight <- struct{}{}:
 	default:
 		select {
 		case c.inFlight <- struct{}{}:
 		case <-ctx.Done():
+			if suspect {
+				return result, errSilent
+			}
 			return result, errCrowded
 		}
 	}
 	defer func() { <-c.inFlight }()
-	if !c.suspect(now) {
+	if !suspect {
 		return f(ctx), nil
 	}
 	select {
 	case c.guarded <- struct{}{}:
-	default:
+	case <-ctx.Done():
 		return result, errSilent
 	}
 	done := make(chan T, 1)
@@ -103,7 +107,8 @@ func (c *Client) judge(ctx context.Context, err error) error {
 		return nil
 	}
 	if reply, ok := rueidis.IsRedisErr(err); !ok {
-		if !errors.Is(err, context.Canceled) {
+		// A call that was not even sent says nothing about the server.
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, errSilent) && !errors.Is(err, errCrowded) {
 			c.guardUntil.Store(time.Now().Add(guardFor).UnixNano())
 			c.wakeKeeper()
 		}

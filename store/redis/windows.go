@@ -54,7 +54,7 @@ type Windows struct {
 	limits     limits
 
 	mu       sync.Mutex
-	waiting  map[uint64]chan grant
+	waiting  map[uint64]chan gatehouse.Tally
 	listened atomic.Bool
 	late     chan struct{} // one for each settlement in the background
 }
@@ -72,7 +72,7 @@ func NewWindows(c *Client, o WindowsOptions) *Windows {
 		counters:   c.prefix + ":w1:",
 		node:       base64.RawURLEncoding.EncodeToString(id[:]),
 		maxWaiters: strconv.Itoa(o.MaxWaiters),
-		waiting:    map[uint64]chan grant{},
+		waiting:    map[uint64]chan gatehouse.Tally{},
 		late:       make(chan struct{}, maxLate),
 	}
 	c.wg.Go(func() { c.subscribe(c.ctx, c.prefix+":n1:"+w.node, w.listened.Store, w.hear) })

@@ -1,9 +1,13 @@
 package redis
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/fluxstudio/gatehouse"
+)
 
 // expect says where news about a request is to go.
-func (w *Windows) expect(id uint64, granted chan grant) {
+func (w *Windows) expect(id uint64, granted chan gatehouse.Tally) {
 	w.mu.Lock()
 	w.waiting[id] = granted
 	w.mu.Unlock()
@@ -21,10 +25,10 @@ func (w *Windows) hear(news string) {
 	text := []byte(news)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for ; len(text) >= grantBytes; text = text[grantBytes:] {
+	for ; len(text) >= newsBytes; text = text[newsBytes:] {
 		id := binary.BigEndian.Uint64(text)
 		select {
-		case w.waiting[id] <- grant{id, tallyOf(int64(binary.BigEndian.Uint64(text[8:])))}:
+		case w.waiting[id] <- tallyOf(int64(binary.BigEndian.Uint64(text[8:]))):
 		default: // it has left, or has been told before
 		}
 	}

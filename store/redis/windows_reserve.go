@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	askAgain   = time.Second // while waiting, about
-	askSooner  = 100 * time.Millisecond
-	maxLate    = 1024 // settlements in the background
-	lateFor    = 10 * time.Second
-	grantBytes = 16
+	askAgain  = time.Second // while waiting, about
+	askSooner = 100 * time.Millisecond
+	maxLate   = 1024 // settlements in the background
+	lateFor   = 10 * time.Second
+	newsBytes = 16 // an ID and a tally
 )
 
 // What the script that reserves can say.
@@ -33,12 +33,6 @@ var (
 	errTaken = fmt.Errorf("redis: other attempts are in flight: %w", gatehouse.ErrBusy)
 	errLine  = fmt.Errorf("redis: too many wait for one key: %w", gatehouse.ErrBusy)
 )
-
-// grant is an answer to one who waits.
-type grant struct {
-	id    uint64
-	tally gatehouse.Tally
-}
 
 // request is one call of Reserve.
 type request struct {
@@ -81,13 +75,14 @@ func (w *Windows) Reserve(ctx context.Context, at time.Time, key gatehouse.Key, 
 
 // ask asks for a place and waits for it.
 func (q *request) ask(ctx context.Context, wait time.Duration, most string) (gatehouse.Tally, bool, error) {
-	granted := make(chan grant, 1)
+	granted := make(chan gatehouse.Tally, 1)
 	q.w.expect(q.r.ID, granted)
 	defer q.w.unexpect(q.r.ID)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for first := true; ; first = false {
-		said, tally, change, err := q.send(ctx, most)
+	now := q.at // exactly, if there is no wait
+	for first := true; ; first, now = false, q.now() {
+		said, tally, change, err := q.send(ctx, now, most)
 		switch {
 		case errors.Is(err, gatehouse.ErrUnavailable):
 			if !first || mayHaveRun(err) {
@@ -108,8 +103,8 @@ func (q *request) ask(ctx context.Context, wait time.Duration, most string) (gat
 		// it is due: do not ask for it without end.
 		timer.Reset(max(0, min(wait-time.Since(q.start), max(change, askSooner), q.w.pause())))
 		select {
-		case g := <-granted:
-			return g.tally, !g.tally.Over, nil
+		case tally := <-granted:
+			return tally, !tally.Over, nil
 		case <-ctx.Done():
 			q.leave()
 			return gatehouse.Tally{}, false, failed(ctx, ctx.Err())
@@ -134,12 +129,12 @@ func (w *Windows) pause() time.Duration {
 }
 
 // send asks the server. The change is when a place gets free by itself.
-func (q *request) send(ctx context.Context, most string) (said int64, tally gatehouse.Tally, change time.Duration, err error) {
+func (q *request) send(ctx context.Context, now time.Time, most string) (said int64, tally gatehouse.Tally, change time.Duration, err error) {
 	r, err := q.w.client.conn()
 	if err != nil {
 		return 0, tally, 0, err
 	}
-	i := q.w.invocation(q.now(), q.r, q.w.node, most)
+	i := q.w.invocation(now, q.r, q.w.node, most)
 	result, err := q.w.client.evalScript(ctx, r, reserveScript, i)
 	if err != nil {
 		return 0, tally, 0, err

@@ -87,7 +87,8 @@ func TestWindows(t *testing.T) {
 
 func TestWindowsOfSeveralNodes(t *testing.T) {
 	server := testserver.Redis(t)
-	ns := openNodes(t, 3, server.URL)
+	ns := openNodes(t, 2, server.URL)
+	ns.all = append(ns.all, openNodes(t, 1, server.URL+"?protocol=2").all...) // RESP2
 	storetest.Windows(t, func(*testing.T) gatehouse.Windows { return ns })
 }
 
