@@ -108,6 +108,9 @@ func (g *Gateway) checkURL() (err error) {
 		if g.url.User.Username() != "" {
 			return errors.New("use an access token, matrix://:token@host: a password would be sent whenever the URL is read")
 		}
+		if q := g.url.Query(); q.Get("rooms") == "" && q.Get("room") == "" { // where no room was joined, nothing sent would be a success
+			return errors.New("name the rooms: matrix://:token@host?rooms=!id:host")
+		}
 	}
 	_, err = g.locate()
 	return err

@@ -369,7 +369,11 @@ func TestGatewayHangs(t *testing.T) {
 				}
 			}
 			for range attempts {
-				(<-arrived).Close()
+				if c := <-arrived; name == "their client" {
+					c.Close()
+				} else {
+					hungUp(t, c)
+				}
 			}
 		})
 	}
@@ -388,6 +392,7 @@ func TestGatewayOptions(t *testing.T) {
 		"template":      "generic://chat.example.com/s3cret?template=other",
 		"generic where": "generic://",
 		"two chats":     "telegram://123456789:AAs3cret-aaaaaaaaaaaaaaaaaaaaaaaaaa@telegram/?chats=@alerts,@ops",
+		"matrix rooms":  "matrix://:s3cret@127.0.0.1:1",
 		"matrix login":  "matrix://user:s3cret@127.0.0.1:1",
 		"PagerDuty":     "pagerduty://events.pagerduty.com/s3cret",
 		"bad custom":    "slack+https://hooks.example.com/s3cret",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -272,6 +273,18 @@ func listen(t *testing.T, serve func(net.Conn)) *net.TCPAddr {
 	return l.Addr().(*net.TCPAddr)
 }
 
+// hungUp waits until the client has given up a connection, and closes it.
+func hungUp(t *testing.T, c net.Conn) {
+	t.Helper()
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the client still holds the connection")
+	}
+}
+
 func TestMailHangs(t *testing.T) {
 	arrived := make(chan net.Conn, 4)
 	addr := listen(t, func(c net.Conn) { arrived <- c })
@@ -282,14 +295,21 @@ func TestMailHangs(t *testing.T) {
 		if err := newMail(t, o).Send(t.Context(), alert(t, "ada@example.com", "")); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, notify.ErrPermanent) {
 			t.Errorf("%v", err)
 		}
-		(<-arrived).Close()
+		hungUp(t, <-arrived)
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { c := <-arrived; cancel(); c.Close() }()
+		accepted := make(chan net.Conn, 1)
+		go func() { c := <-arrived; cancel(); accepted <- c }()
+		defer func(start time.Time) {
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("it took %v to give up", took)
+			}
+		}(time.Now())
 		if err := newMail(t, o).Send(ctx, alert(t, "ada@example.com", "")); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
+		hungUp(t, <-accepted)
 	})
 }
 

@@ -262,13 +262,15 @@ func TestWebhookHangs(t *testing.T) {
 	if !errors.As(err, &timeout) || !timeout.Timeout() || errors.Is(err, notify.ErrPermanent) || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("%v", err)
 	}
-	(<-arrived).Close()
+	hungUp(t, <-arrived)
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { c := <-arrived; cancel(); c.Close() }()
+	accepted := make(chan net.Conn, 1)
+	go func() { c := <-arrived; cancel(); accepted <- c }()
 	o.Timeout = 0
 	if err := newWebhook(t, o).Send(ctx, alert(t, "ada@example.com", "")); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+	hungUp(t, <-accepted)
 }
 
 // An answer without end holds nothing up.
