@@ -105,10 +105,10 @@ type Store interface {
 	// the instant, or returns gatehouse.ErrNotFound where no dead delivery has
 	// this ID.
 	Requeue(ctx context.Context, id string, at time.Time) error
-	// List returns deliveries, oldest first. Those that were sent have no
+	// Deliveries returns deliveries, oldest first. Those that were sent have no
 	// message.
-	List(ctx context.Context, f Filter) ([]Delivery, error)
-	// Prune removes at most limit deliveries that were sent, or died, before
+	Deliveries(ctx context.Context, f Filter) ([]Delivery, error)
+	// PruneDeliveries removes at most limit deliveries that were sent, or died, before
 	// an instant, and returns how many.
-	Prune(ctx context.Context, before time.Time, limit int) (int, error)
+	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int, error)
 }
