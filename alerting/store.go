@@ -71,12 +71,12 @@ type Store interface {
 	// Recall returns what was committed, with the groups that are open or were
 	// told of at since or later.
 	Recall(ctx context.Context, since time.Time) (Memory, error)
-	// Next returns at most limit findings that come after the cursors. No
+	// FindingsAfter returns at most limit findings that come after the cursors. No
 	// record that is acknowledged before the call is passed over.
-	Next(ctx context.Context, after Cursors, limit int) (Batch, error)
-	// Commit keeps a change, all of it or nothing. ErrTerm says that the term
+	FindingsAfter(ctx context.Context, after Cursors, limit int) (Batch, error)
+	// CommitAlerts keeps a change, all of it or nothing. ErrTerm says that the term
 	// was followed by another, and that nothing was kept.
-	Commit(ctx context.Context, c Change) error
+	CommitAlerts(ctx context.Context, c Change) error
 	// OpenGroups returns the groups that are open, oldest first.
 	OpenGroups(ctx context.Context) ([]Group, error)
 	// PruneGroups removes at most limit groups that were resolved before an
