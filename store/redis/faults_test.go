@@ -251,13 +251,19 @@ func TestLostReservationsAreGivenBack(t *testing.T) {
 	proxy := testserver.Proxy(t, server.Addr)
 	w := redis.NewWindows(openClient(t, "redis://"+proxy.Addr, redis.Options{Timeout: 100 * time.Millisecond}), redis.WindowsOptions{})
 	key := randomKeys(1)[0]
-	until(t, func() bool { _, err := hitOne(w, randomKeys(1)[0]); return err == nil })
+	until(t, func() bool { // after this the server knows the script
+		_, _, err := w.Reserve(context.Background(), time.Now(), randomKeys(1)[0], five, 0)
+		return err == nil
+	})
 	proxy.Latency(500 * time.Millisecond)
 	for range five.Threshold {
 		r, _, err := w.Reserve(context.Background(), time.Now(), key, five, 0)
 		if !errors.Is(err, gatehouse.ErrUnavailable) || r.ID != 0 {
 			t.Fatalf("on a slow server: %+v, %v", r, err)
 		}
+	}
+	if server.Call(t, "EXISTS", "gatehouse:w1:"+string(key[:])) != "1" {
+		t.Fatal("no request has arrived")
 	}
 	proxy.Heal()
 	start := time.Now()
