@@ -77,11 +77,17 @@ func NewHasher(o HasherOptions) (*Hasher, error) {
 		o.OnWait = func(time.Duration) {}
 	}
 	h := &Hasher{params: o.Params, turns: semaphore.NewWeighted(int64(o.Parallel)), wait: o.Wait, onWait: o.OnWait}
-	// A random key: no password is known to match it, so it costs no hash here.
-	h.nobody = hash{params: o.Params, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
-	rand.Read(h.nobody.salt)
-	rand.Read(h.nobody.key)
+	h.nobody = h.unknown()
 	return h, nil
+}
+
+// unknown returns a hash of which nobody knows the password. Its key is random,
+// so it costs no work.
+func (h *Hasher) unknown() hash {
+	u := hash{params: h.params, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
+	rand.Read(u.salt)
+	rand.Read(u.key)
+	return u
 }
 
 // Hash returns the PHC string of a new hash of password. It fails with

@@ -26,6 +26,10 @@ type Options struct {
 	// gets the same successor, as long as that is unused; default: 10 s. A
 	// negative one allows none.
 	RefreshGrace time.Duration
+	// ResetTTL is how long a link to reset the password is good; default: 1 h.
+	ResetTTL time.Duration
+	// DisownTTL is how long a "this was not me" link is good; default: 7 days.
+	DisownTTL time.Duration
 	// Issuer and Audience are the "iss" and "aud" of access tokens; default:
 	// "gatehouse".
 	Issuer, Audience string
@@ -42,10 +46,12 @@ type Service struct {
 	signer  *signer
 	devices *Devices
 	refresh []byte // key of refresh tokens' successors
+	links   []byte // key of the tokens of one-time links
 	misfits []byte // key of the names of what is no account name
 	now     func() time.Time
 
 	accessTTL, refreshTTL, grace time.Duration
+	resetTTL, disownTTL          time.Duration
 }
 
 // New returns a Service, or an error that names the option that is missing or out
@@ -74,10 +80,13 @@ func New(o Options) (*Service, error) {
 		store: o.Store, hasher: o.Hasher, policy: o.Policy, now: o.Now,
 		devices:    NewDevices(o.Keys),
 		refresh:    o.Keys.Derive("refresh successor"),
+		links:      o.Keys.Derive("one-time links"),
 		misfits:    o.Keys.Derive("misfit account names"),
 		accessTTL:  cmp.Or(o.AccessTTL, 15*time.Minute),
 		refreshTTL: cmp.Or(o.RefreshTTL, 720*time.Hour),
 		grace:      max(0, cmp.Or(o.RefreshGrace, 10*time.Second)),
+		resetTTL:   cmp.Or(o.ResetTTL, time.Hour),
+		disownTTL:  cmp.Or(o.DisownTTL, 7*24*time.Hour),
 	}
 	if s.accessTTL < time.Second || s.refreshTTL < s.accessTTL {
 		return nil, fmt.Errorf("accounts: AccessTTL %s must be 1 s or more, and RefreshTTL %s not shorter", s.accessTTL, s.refreshTTL)

@@ -94,8 +94,8 @@ type Store interface {
 	// one after the given account.
 	Users(ctx context.Context, after string, limit int) ([]User, error)
 	// SetPassword replaces oldHash by newHash and ends the user's sessions
-	// except keep. It returns ErrPasswordChanged if oldHash is not in force,
-	// and the number of sessions ended.
+	// except keep and their links ToReset. It returns ErrPasswordChanged if
+	// oldHash is not in force, and the number of sessions ended.
 	SetPassword(ctx context.Context, user, oldHash, newHash, keep string, at time.Time) (int, error)
 	// UpgradeHash replaces oldHash by newHash, another hash of the same
 	// password, and ends no session. It returns ErrPasswordChanged if oldHash is
@@ -114,9 +114,30 @@ type Store interface {
 	// EndSessions ends the live sessions that f selects and returns how many.
 	EndSessions(ctx context.Context, f SessionFilter, at time.Time, reason string) (int, error)
 
+	OneTimeStore
+
 	// DeleteExpired removes at most limit sessions that ended or expired before
 	// the given instant, with their tokens, and returns how many.
 	DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// OneTimeStore keeps the hashes of one-time links. It is a part of Store.
+type OneTimeStore interface {
+	// IssueOneTime adds o and returns how many were refused since the newest of
+	// its user and purpose, or ErrTooManyLinks if a has no room at o.Created:
+	// that is counted as refused.
+	IssueOneTime(ctx context.Context, o OneTime, a Allowance) (held int, err error)
+	// OneTime returns a link, live or not.
+	OneTime(ctx context.Context, p Purpose, hash TokenHash) (OneTime, error)
+	// SpendOneTime uses a link: the user's password hash becomes newHash, and
+	// all sessions end and all links are spent, this one and those of other
+	// purposes. Of many calls for one user at the same time one succeeds; the
+	// others, like those with a link that is not live, change nothing and
+	// return ErrLinkOver. It returns how many sessions were ended.
+	SpendOneTime(ctx context.Context, p Purpose, hash TokenHash, newHash string, at time.Time) (int, error)
+	// DeleteExpiredLinks removes at most limit links that expired before the
+	// given instant and returns how many.
+	DeleteExpiredLinks(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // SessionFilter selects sessions of one user. User is required.

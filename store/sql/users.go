@@ -53,7 +53,8 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]accounts.
 }
 
 // SetPassword replaces oldHash by newHash and ends the user's sessions except
-// keep. It returns how many were ended, or accounts.ErrPasswordChanged.
+// keep and their links to reset it. It returns how many sessions were ended, or
+// accounts.ErrPasswordChanged.
 func (s *Store) SetPassword(ctx context.Context, user, oldHash, newHash, keep string, at time.Time) (int, error) {
 	return change(ctx, s, lockUser(user), func(ctx context.Context, h *handle) (int, error) {
 		n, err := h.exec(ctx, `UPDATE users SET password_hash = $3, password_changed = $4
@@ -63,6 +64,9 @@ func (s *Store) SetPassword(ctx context.Context, user, oldHash, newHash, keep st
 		}
 		if n == 0 {
 			return 0, whyNot(ctx, h, user)
+		}
+		if err := spendLinks(ctx, h, user, accounts.ToReset, at); err != nil {
+			return 0, err
 		}
 		return endSessions(ctx, h, accounts.SessionFilter{User: user, Except: keep}, at, "password_changed")
 	})

@@ -42,6 +42,14 @@ func Accounts(t *testing.T, open func(t *testing.T) accounts.Store) {
 		{"64 rotations of one token", rotateParallel},
 		{"rotations while the sessions are ended", rotateEnding},
 		{"rotation agrees with a model", rotateModel},
+
+		{"one-time links", linksKept},
+		{"a link is used once", linksSpent},
+		{"links when the password changes", linksAndPasswords},
+		{"how many links a user gets", linksAllowance},
+		{"64 uses of one user's links", linksParallel},
+		{"64 links at once", linksIssuedInParallel},
+		{"clean-up of links", linksCleanUp},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
