@@ -63,7 +63,8 @@ const (
 // clock that steps back neither frees nor forgets.
 //
 // Errors wrap ErrUnavailable when the store cannot answer, ErrBusy when it has
-// no room; nothing was counted then.
+// no room. Nothing was counted then, unless only the answer of a store elsewhere
+// was lost.
 type Windows interface {
 	// Hit counts one occurrence for each of hits and fills in their tallies.
 	Hit(ctx context.Context, at time.Time, hits []Hit) error
@@ -88,6 +89,71 @@ type Windows interface {
 // ReservationTTL is how long a reservation is held for an attempt that never
 // settles.
 const ReservationTTL = 30 * time.Second
+
+// Algorithm is how the use of a rate limit is forgotten.
+type Algorithm uint8
+
+// The algorithms of rate limits.
+const (
+	// SlidingWindow: what was taken at t is counted while now is before
+	// t+Window. So no span of a window's length ever holds more than the
+	// threshold.
+	SlidingWindow Algorithm = iota
+	// GCRA, the generic cell rate algorithm (ITU-T I.371), a leaky bucket: what
+	// was taken drains evenly, one for each Window/Threshold, and at most the
+	// threshold can be outstanding. A client may take the threshold at once and
+	// then as much as drains, so a span of a window's length holds less than
+	// twice the threshold. Its state is a few bytes, whatever the threshold.
+	GCRA
+)
+
+// Take asks a rate limit for a request, and is the answer.
+type Take struct {
+	Key       Key
+	Limit     Limit
+	Algorithm Algorithm
+	// Cost is how much of the threshold the request takes: up to 10,000. Zero
+	// is taken as 1.
+	Cost int
+	// Quota is filled in by Rates.Take.
+	Quota Quota
+}
+
+// Quota is the state of a rate limit after a call of Rates.Take.
+type Quota struct {
+	// Remaining is how much of the threshold could be taken at once.
+	Remaining int
+	// ResetAfter is how long it takes, in whole milliseconds rounded up, until
+	// all of the threshold can be taken.
+	ResetAfter time.Duration
+	// Over reports that there was no room for the cost.
+	Over bool
+	// RetryAfter is how long it takes, in whole milliseconds rounded up, until
+	// there is room for the cost if nobody takes any. It is zero if there was,
+	// and if the cost is more than the threshold, so that waiting is of no use.
+	RetryAfter time.Duration
+}
+
+// Rates limits how often things are done. It is safe for concurrent use.
+type Rates interface {
+	// Take charges each limit with its cost, or none if one has no room for
+	// it: then the Quota of each that has none is Over. So a request that is
+	// refused takes nothing. A key may come up once in a call. A key that is
+	// used with another limit than before keeps what was taken, up to the new
+	// threshold; with another algorithm it starts anew.
+	//
+	// A time that lies before the newest charge of a key is taken as equal to
+	// that, so that a clock that steps back neither frees nor forgets. Stores
+	// truncate times to whole milliseconds and round windows up to them.
+	//
+	// It is one atomic operation. A driver that spreads keys over several
+	// servers may decide for each server by itself, but keeps keys together
+	// whose second halves (Key[8:]) are equal; the first halves must differ.
+	//
+	// Errors wrap ErrUnavailable when the store cannot answer, ErrBusy when it
+	// has no room; nothing was charged then, as far as the store can know.
+	Take(ctx context.Context, at time.Time, takes []Take) error
+}
 
 // Blocks keeps addresses and networks out. Implementations are safe for
 // concurrent use. What Place and Lift acknowledge survives a restart where the

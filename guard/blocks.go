@@ -56,11 +56,12 @@ func validate(b gatehouse.Block) error {
 
 // UnblockIP lifts the block of exactly this prefix, records that by did it, and
 // gives the accounts whose failed logins led to it their attempts back. It returns
-// gatehouse.ErrNotFound when there is no such block.
+// gatehouse.ErrNotFound when there is no such block. An error that comes with a
+// block says that it is lifted, and yet holds for now somewhere.
 func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix, by string) (gatehouse.Block, error) {
-	b, err := g.blocks.Lift(ctx, prefix, at)
-	if err != nil {
-		return b, err
+	b, lifted := g.blocks.Lift(ctx, prefix, at)
+	if lifted != nil && !b.Prefix.IsValid() {
+		return b, lifted
 	}
 	for _, account := range b.Accounts {
 		key := g.keys.failedLogins(account, b.Prefix.Addr())
@@ -69,7 +70,7 @@ func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix
 		}
 	}
 	b.By = gatehouse.CleanText(by, gatehouse.MaxText)
-	return b, g.recordBlock(ctx, gatehouse.IPAddressUnblocked, b, at)
+	return b, errors.Join(g.recordBlock(ctx, gatehouse.IPAddressUnblocked, b, at), lifted)
 }
 
 func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehouse.Block, at time.Time) error {

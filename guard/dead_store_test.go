@@ -118,3 +118,32 @@ func TestNobodyKeepsEverybodyOut(t *testing.T) {
 		t.Errorf("kept out by %+v", b)
 	}
 }
+
+// halfLifted is blocks that lift for good, and cannot tell the other nodes.
+type halfLifted struct{ gatehouse.Blocks }
+
+func (h halfLifted) Lift(ctx context.Context, p netip.Prefix, at time.Time) (gatehouse.Block, error) {
+	b, err := h.Blocks.Lift(ctx, p, at)
+	return b, errors.Join(err, gatehouse.ErrUnavailable)
+}
+
+// A lift that took, and yet is not known everywhere, is on record.
+func TestHalfLiftedBlockIsRecorded(t *testing.T) {
+	d := newDesk(t, func(o *guard.Options) { o.Blocks = halfLifted{o.Blocks} })
+	b := gatehouse.Block{Prefix: netip.PrefixFrom(home, 32), Created: d.now, Reason: "test"}
+	if _, err := d.BlockIP(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.UnblockIP(t.Context(), d.now, b.Prefix, "ada"); !errors.Is(err, gatehouse.ErrUnavailable) {
+		t.Errorf("the error %v does not say so", err)
+	}
+	if n := len(d.records(gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.IPAddressUnblocked}})); n != 1 {
+		t.Errorf("%d records of the lift", n)
+	}
+	if _, err := d.UnblockIP(t.Context(), d.now, b.Prefix, "ada"); !errors.Is(err, gatehouse.ErrNotFound) {
+		t.Errorf("lifted again: %v", err)
+	}
+	if n := len(d.records(gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.IPAddressUnblocked}})); n != 1 {
+		t.Errorf("%d records after a lift of nothing", n)
+	}
+}
