@@ -4,7 +4,6 @@ import (
 	"context"
 	stdsql "database/sql"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -21,7 +20,6 @@ type database struct {
 	shared     bool                                                         // others write at the same time: operations need their locks
 	transient  func(error) bool                                             // what was undone may succeed when it is run again
 	single     func(error) bool                                             // one write of a transaction may be to blame
-	patience   time.Duration                                                // for which the writer waits for more to do at once
 	session    func(*stdsql.Conn, *handle) session
 }
 

@@ -3,9 +3,17 @@
 // refresh tokens. One [Store] is all of these ports at once.
 //
 // The database is one embedded SQLite file, opened with [OpenSQLite] by the
-// server and with [AttachSQLite] by a tool that works beside it. Schema and
-// statements are written so that PostgreSQL accepts them too; what is SQLite's
-// own is in sqlite.go.
+// server and with [AttachSQLite] by a tool that works beside it, or PostgreSQL,
+// which several nodes share: [OpenPostgres], [AttachPostgres]. Schema and
+// statements are the same; what differs is in sqlite.go and postgres*.go.
+//
+// # Several nodes
+//
+// An operation decides on what it has read. In SQLite a transaction holds the one
+// write lock; in PostgreSQL it holds a lock on what its operations decide on (a
+// user, a network, the node's chain), taken at its beginning, in one order. When
+// PostgreSQL undoes a transaction because of another one, or the connection was
+// lost before it could be committed, it is run again.
 //
 // # Durability
 //
@@ -17,7 +25,12 @@
 // afresh.
 //
 // A context that ends before its write was begun withdraws it. One that ends
-// later gets an error that says so, and the write may still be kept.
+// later gets an error that says so, and the write may still be kept. So does the
+// caller of an operation when PostgreSQL was lost while it committed.
+//
+// PostgreSQL is given [Options.Timeout] for each query and transaction, and two
+// seconds for a new connection. What takes longer fails, and the next call
+// connects again.
 //
 // # Precision and limits
 //

@@ -132,7 +132,7 @@ func (l *link) lay(rows []row, known map[string]bool) []*logColumns {
 		next := l.next(&rows[i])
 		l.move(next)
 		if n := len(parts); n == 0 || len(parts[n-1].seq) == maxRows {
-			parts = append(parts, &logColumns{})
+			parts = append(parts, newLogColumns(min(len(rows)-i, maxRows)))
 		}
 		parts[len(parts)-1].add(&rows[i], next)
 	}
@@ -145,6 +145,17 @@ type logColumns struct {
 	time, severity, seq pgtype.FlatArray[int64]
 	findingSeverity     pgtype.FlatArray[pgtype.Int8]
 	ip, hash            pgtype.FlatArray[[]byte]
+}
+
+func newLogColumns(n int) *logColumns {
+	c := &logColumns{
+		time: make([]int64, 0, n), severity: make([]int64, 0, n), seq: make([]int64, 0, n),
+		findingSeverity: make([]pgtype.Int8, 0, n), ip: make([][]byte, 0, n), hash: make([][]byte, 0, n),
+	}
+	for i := range c.texts {
+		c.texts[i] = make([]pgtype.Text, 0, n)
+	}
+	return c
 }
 
 // textColumns are the places in row of what logColumns has in texts.

@@ -44,7 +44,6 @@ type writer struct {
 	session session      // on conn
 	link    link
 	rows    []row // of the transaction under way
-	crowd   bool  // the last transaction was shared
 }
 
 func startWriter(d *database, db *stdsql.DB, o Options) *writer {
@@ -108,29 +107,16 @@ func (w *writer) run() {
 
 // gather adds to batch what is waiting, and drops what was withdrawn. The
 // clients that were answered last are about to ask again: it lets those that can
-// run do so, for as long as that brings more. Where a transaction takes long in
-// comparison it gives them a moment, unless there is one client only.
+// run do so, for as long as that brings more, but waits for nobody.
 func (w *writer) gather(batch []*write) []*write {
 	const passes = 8 // that bring nothing, and it goes to work
-	var last time.Time
-	patient := w.database.patience > 0 && w.crowd
-	if patient {
-		last = time.Now()
-	}
-	for quiet := 0; len(batch) < w.limit; quiet++ {
-		if quiet >= passes && !(patient && time.Since(last) < w.database.patience) {
-			break
-		}
+	for quiet := 0; quiet < passes && len(batch) < w.limit; quiet++ {
 		runtime.Gosched()
 		for n := min(len(w.queue), w.limit-len(batch)); n > 0; n-- {
 			batch = append(batch, <-w.queue) // there is no other receiver
 			quiet = -1
 		}
-		if patient && quiet < 0 {
-			last = time.Now()
-		}
 	}
-	w.crowd = len(batch) > 1
 	kept := batch[:0]
 	for _, wr := range batch {
 		// Where the context has ended, its caller is told so by do.
