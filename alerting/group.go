@@ -17,10 +17,14 @@ type Group struct {
 	First  time.Time `json:"first"`  // of the findings, by their own time
 	Last   time.Time `json:"last"`
 	// Findings is how many attacks there were; an attack that goes on is one.
-	Findings int       `json:"findings"`
+	Findings int `json:"findings"`
+	// Records counts the records of these findings: one that goes on is written
+	// again at its tenth, hundredth ... time.
+	Records  int       `json:"records"`
+	Joined   time.Time `json:"joined"`            // when the newest record was seen by the dispatcher
 	Messages int       `json:"messages"`          // told so far, without the closing notice
-	Told     time.Time `json:"told,omitzero"`     // when the newest message was made
-	Known    int       `json:"known,omitempty"`   // how many findings it told of
+	Told     time.Time `json:"told,omitzero"`     // when the newest of them was made
+	Known    int       `json:"known,omitempty"`   // how many records it told of
 	Resolved time.Time `json:"resolved,omitzero"` // when it was closed; zero: it is open
 	// Record is the newest of the most severe findings.
 	Record gatehouse.Record `json:"record"`
@@ -33,8 +37,10 @@ const Overflow = "(more)"
 func (g Group) Open() bool { return g.Resolved.IsZero() }
 
 // join counts a finding in.
-func (g *Group) join(r gatehouse.Record) {
+func (g *Group) join(r gatehouse.Record, at time.Time) {
 	f := r.Finding
+	g.Records++
+	g.Joined = at
 	if g.Findings == 0 || f.Count <= 1 {
 		g.Findings++
 	}

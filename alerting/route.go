@@ -88,14 +88,21 @@ func (r Route) key(rec gatehouse.Record) string {
 		case ByNetwork:
 			part = network(rec)
 		case BySubject:
-			if part = network(rec); part == "" || slices.Contains(strings.Split(rec.Finding.KeyedBy, "+"), "user") {
-				part = user(rec)
-			}
+			part = subject(rec)
 		}
 		// A name cannot pass for two parts.
 		parts = append(parts, strings.ReplaceAll(part, " ", "_"))
 	}
 	return strings.Join(parts, " ")
+}
+
+// subject is what the rule counts by: the user, or the network.
+func subject(rec gatehouse.Record) string {
+	u, n := user(rec), network(rec)
+	if n == "" || u != "" && slices.Contains(strings.Split(rec.Finding.KeyedBy, "+"), "user") {
+		return u
+	}
+	return n
 }
 
 func user(rec gatehouse.Record) string {
@@ -129,6 +136,7 @@ func checkRoutes(routes []Route) ([]Route, error) {
 				return nil, fmt.Errorf("alerting: route %q: unknown group_by %q", r.Name, by)
 			}
 		}
+		r.Channels = slices.Compact(slices.Sorted(slices.Values(r.Channels)))
 		out = append(out, r.withDefaults())
 	}
 	return out, nil
