@@ -61,6 +61,8 @@ type App struct {
 	handler    http.Handler
 	token      string // of the control interface
 
+	fingerprint string // of the keys
+
 	public, admin net.Listener
 }
 
@@ -116,6 +118,9 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	a.closing(a.closeMonitoring)
 	a.logger = a.monitoring.logger(a.logger)
 	if err := a.openShared(ctx, o.Now); err != nil {
+		return nil, err
+	}
+	if err := a.agree(ctx, keys); err != nil {
 		return nil, err
 	}
 	if err := a.wire(keys, o); err != nil {
@@ -182,6 +187,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.cleanUpUntil(ctx) })
 	group.Go(func() error { return a.clock.keep(ctx) })
 	group.Go(func() error { return a.syncBlocksUntil(ctx) })
+	group.Go(func() error { return a.agreeUntil(ctx) })
 	return group.Wait()
 }
 

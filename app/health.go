@@ -15,6 +15,7 @@ const (
 	partCounters = "counters" // the shared counters
 	partBlocks   = "blocks"   // the shared blocks
 	partRecords  = "records"  // accounts and security log
+	partKeys     = "keys"     // the same on all nodes
 )
 
 // condition is how a part is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -100,4 +101,22 @@ func TestNodesWithWrongClocks(t *testing.T) {
 	wantAll("shortly before the end of the block", "ada@example.com", "192.0.2.1", http.StatusTooManyRequests)
 	<-time.After(time.Until(blocked.Add(window + early)))
 	wantAll("after its end", "ada@example.com", "192.0.2.1", http.StatusUnauthorized)
+}
+
+// A node with other keys would count apart from the others: it does not start.
+func TestNodesHaveTheSameKeys(t *testing.T) {
+	c := app.Default()
+	c.Listen, c.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	c.Redis.URL = testserver.Redis(t).URL
+	c.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
+	startNode(t, c, "first", 0)
+	startNode(t, c, "second", 0)
+	c.KeysFile, c.Data = filepath.Join(t.TempDir(), "keys.pem"), t.TempDir()
+	a, err := app.New(t.Context(), c, app.Options{})
+	if err == nil {
+		a.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "keys_file") {
+		t.Errorf("a node with other keys: %v", err)
+	}
 }

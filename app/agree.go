@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/store/redis"
+)
+
+// How long the nodes that run hold the keys that they share, and how often they
+// say so.
+const (
+	keysHeld  = time.Minute
+	keysCheck = 15 * time.Second
+)
+
+// agree makes sure that all nodes on one Redis have the same keys. With others
+// they would count apart, and refuse each other's tokens.
+func (a *App) agree(ctx context.Context, keys accounts.Keys) error {
+	a.fingerprint = hex.EncodeToString(keys.Derive("fingerprint")[:8])
+	if a.redis == nil {
+		return nil
+	}
+	a.health.watch(partKeys)
+	err := a.redis.Agree(ctx, "keys", a.fingerprint, keysHeld)
+	if errors.Is(err, redis.ErrDisagree) {
+		return fmt.Errorf("%w: give all nodes the same keys_file, or wait a minute after the others were stopped", err)
+	}
+	return nil // a Redis that does not answer is asked again
+}
+
+// agreeUntil says which keys this node has until ctx ends, and tells of a
+// disagreement that could not be seen at the start.
+func (a *App) agreeUntil(ctx context.Context) error {
+	if a.redis == nil {
+		return nil
+	}
+	ticker := time.NewTicker(keysCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if err := a.redis.Agree(ctx, "keys", a.fingerprint, keysHeld); err == nil || errors.Is(err, redis.ErrDisagree) {
+			a.health.report(partKeys, err)
+		}
+	}
+}
