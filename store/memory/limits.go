@@ -21,6 +21,13 @@ type limit struct {
 	threshold uint32
 	window    uint32 // ms
 	number    uint16 // its index in the list of all
+	gcra      bool   // what is outstanding is kept; else occurrences
+}
+
+// limitKey tells limits apart.
+type limitKey struct {
+	gatehouse.Limit
+	algorithm gatehouse.Algorithm
 }
 
 // limits numbers the distinct limits in use, so that a slot names its limit in
@@ -33,12 +40,15 @@ type limits struct {
 // limitSet is never changed once published.
 type limitSet struct {
 	list   []limit
-	source []gatehouse.Limit // of the same index as list
-	index  map[gatehouse.Limit]uint16
+	source []limitKey // of the same index as list
+	index  map[limitKey]uint16
 }
 
-// of returns l as it is known, or an error if it is out of bounds.
-func (t *limits) of(l gatehouse.Limit) (limit, error) {
+// of returns the limit of a sliding window as it is known, or an error if it is
+// out of bounds.
+func (t *limits) of(l gatehouse.Limit) (limit, error) { return t.find(limitKey{Limit: l}) }
+
+func (t *limits) find(l limitKey) (limit, error) {
 	set := t.known.Load()
 	if len(set.source) <= 8 { // a scan is faster than a map here
 		for i := range set.source {
@@ -52,12 +62,15 @@ func (t *limits) of(l gatehouse.Limit) (limit, error) {
 	return t.add(l)
 }
 
-func (t *limits) add(l gatehouse.Limit) (limit, error) {
+func (t *limits) add(l limitKey) (limit, error) {
 	if l.Threshold < 1 || l.Threshold > maxThreshold {
 		return limit{}, fmt.Errorf("memory: threshold %d is not within 1 to %d", l.Threshold, maxThreshold)
 	}
 	if l.Window < time.Millisecond || l.Window > maxWindow {
 		return limit{}, fmt.Errorf("memory: window %v is not within 1ms to %v", l.Window, maxWindow)
+	}
+	if l.algorithm > gatehouse.GCRA {
+		return limit{}, fmt.Errorf("memory: there is no algorithm %d", l.algorithm)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,7 +83,7 @@ func (t *limits) add(l gatehouse.Limit) (limit, error) {
 		return limit{}, fmt.Errorf("memory: more than %d different limits: %w", maxLimits, gatehouse.ErrBusy)
 	}
 	window := (l.Window + time.Millisecond - 1) / time.Millisecond
-	added := limit{threshold: uint32(l.Threshold), window: uint32(window), number: uint16(n)}
+	added := limit{threshold: uint32(l.Threshold), window: uint32(window), number: uint16(n), gcra: l.algorithm == gatehouse.GCRA}
 	next := &limitSet{
 		// The readers of the old set do not look beyond its length.
 		list:   append(set.list, added),
@@ -84,6 +97,6 @@ func (t *limits) add(l gatehouse.Limit) (limit, error) {
 
 func newLimits() *limits {
 	t := new(limits)
-	t.known.Store(&limitSet{index: map[gatehouse.Limit]uint16{}})
+	t.known.Store(&limitSet{index: map[limitKey]uint16{}})
 	return t
 }

@@ -79,9 +79,16 @@ func (p *slot) drop(k int, rs *rings) {
 
 // expire drops what has left the window at now.
 func (p *slot) expire(now, window uint32, rs *rings) {
+	if k := p.left(now, window, rs); k > 0 {
+		p.drop(k, rs)
+	}
+}
+
+// left returns how many have left the window at now.
+func (p *slot) left(now, window uint32, rs *rings) int {
 	n := p.count()
 	if n == 0 || uint64(p.oldest())+uint64(window) > uint64(now) {
-		return
+		return 0
 	}
 	r, head := p.stamps[:], 0
 	if p.class() != 0 {
@@ -96,7 +103,7 @@ func (p *slot) expire(now, window uint32, rs *rings) {
 			break
 		}
 	}
-	p.drop(k, rs)
+	return k
 }
 
 // add appends an occurrence. There must be room.

@@ -37,32 +37,38 @@ const (
 // All methods are safe for concurrent use. Only Reserve waits, so the others
 // take no notice of their context. Hit and Forget act on all their keys at one
 // instant; Hit counts nothing when it returns an error.
-type Windows struct {
+type Windows struct{ counters }
+
+// NewWindows returns an empty store that reads MaxBytes and MaxWaiters.
+func NewWindows(o Options) *Windows { return &Windows{newCounters(o)} }
+
+// counters are what Windows and Rates have in common: the shards among which
+// keys are spread.
+type counters struct {
 	limits *limits
 	shards []shard // a power of two
 }
 
-// NewWindows returns an empty store that reads MaxBytes and MaxWaiters.
-func NewWindows(o Options) *Windows {
+func newCounters(o Options) counters {
 	budget := max(orDefault(o.MaxBytes, standardBytes), shardBytes)
 	n := 1
 	for n*2 <= min(budget/shardBytes, maxShards) {
 		n *= 2
 	}
-	w := &Windows{limits: newLimits(), shards: make([]shard, n)}
-	for i := range w.shards {
-		w.shards[i].init(w.limits, budget/n, orDefault(o.MaxWaiters, 1024))
+	c := counters{limits: newLimits(), shards: make([]shard, n)}
+	for i := range c.shards {
+		c.shards[i].init(c.limits, budget/n, orDefault(o.MaxWaiters, 1024))
 	}
-	return w
+	return c
 }
 
 // place says where the counter of a key is kept.
-func (w *Windows) place(key *gatehouse.Key) (shard int, tag uint64) {
+func (c *counters) place(key *gatehouse.Key) (shard int, tag uint64) {
 	tag = binary.LittleEndian.Uint64(key[:8])
 	if tag == 0 {
 		tag = 1 // zero marks an empty slot
 	}
-	return int(binary.LittleEndian.Uint64(key[8:])) & (len(w.shards) - 1), tag
+	return int(binary.LittleEndian.Uint64(key[8:])) & (len(c.shards) - 1), tag
 }
 
 // Hit implements gatehouse.Windows.
@@ -97,12 +103,13 @@ func (w *Windows) hitOne(ms int64, h *gatehouse.Hit) error {
 	return nil
 }
 
-// visit is one hit on its way through hitAll.
+// visit is one hit on its way through hitAll, or one Take through takeAll.
 type visit struct {
 	tag   uint64
 	s     *shard
 	hit   int // its index
 	slot  int
+	cost  int // occurrences
 	found bool
 	short bool // of room, perhaps
 	limit limit
@@ -125,7 +132,7 @@ func (w *Windows) hitAll(ms int64, hits []gatehouse.Hit) error {
 	for i := range turns {
 		t := &turns[i]
 		v := &visits[t.place] // field by field: a copy would wait for the stores before it
-		v.tag, v.s, v.hit = t.tag, &w.shards[t.shard], i
+		v.tag, v.s, v.hit, v.cost = t.tag, &w.shards[t.shard], i, 1
 		var err error
 		if v.limit, err = w.limits.of(hits[i].Limit); err != nil {
 			return err
@@ -182,15 +189,15 @@ func makeRoom(ms int64, visits []visit) (err error) {
 			v.s.slots[v.slot].ring |= pinned
 		}
 	}
-	for i, again := 0, 1; i < len(visits) && err == nil; i++ {
+	for i, cost := 0, 0; i < len(visits) && err == nil; i++ {
 		v := &visits[i]
-		if again++; i == 0 || v.tag != visits[i-1].tag || v.s != visits[i-1].s {
-			again = 1 // how often the key has come up
+		if cost += v.cost; i == 0 || v.tag != visits[i-1].tag || v.s != visits[i-1].s {
+			cost = v.cost // of the key so far
 		}
 		if !v.short {
 			continue
 		}
-		if _, err = v.s.room(v.tag, v.limit, v.s.clock(ms), again); err == nil {
+		if _, err = v.s.room(v.tag, v.limit, v.s.clock(ms), cost); err == nil {
 			v.pin(pinned)
 		}
 	}
