@@ -92,9 +92,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		Account: email, Password: password, Client: q.Client, DeviceCookie: deviceCookie(r, q.Secure),
 	})
 	if reason := wrong(err); reason != "" {
-		if _, err := attempt.Fail(ctx, s.now(), reason); err != nil {
+		d, err := attempt.Fail(ctx, s.now(), reason)
+		if err != nil {
 			return err
 		}
+		e.Kind = gatehouse.LoginFailed
+		s.mail.Tell(ctx, e, d) // which does not tell who exists
 		return unauthorized(w, "Wrong e-mail address or password.", "")
 	}
 	if err != nil {
@@ -102,11 +105,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	session := grant.Session
 	subject := gatehouse.Subject{User: user.ID, Account: user.Account, Session: session.ID}
-	if _, err := attempt.Succeed(ctx, s.now(), subject, session.Client.Device); err != nil {
+	d, err = attempt.Succeed(ctx, s.now(), subject, session.Client.Device)
+	if err != nil {
 		// Nobody will have its tokens. If it cannot be ended either, it expires.
 		s.accounts.Withdraw(context.WithoutCancel(ctx), session)
 		return failed(user.ID, err)
 	}
+	e.Kind, e.Subject, e.Device = gatehouse.LoginSucceeded, subject, session.Client.Device
+	s.mail.Tell(ctx, e, d)
 	setDeviceCookie(w, grant.DeviceCookie, q.Secure)
 	return answer(w, http.StatusOK, tokensOf(grant))
 }

@@ -1,12 +1,14 @@
 package authserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
@@ -19,6 +21,12 @@ type Options struct {
 	// Places tells where sessions are, for the list of devices. Default: nowhere
 	// known.
 	Places gatehouse.Places
+	// Mail tells account holders what happens, and mails them links. Default:
+	// nobody is told, and requests for new passwords come to nothing.
+	Mail *accountmail.Mailer
+	// ResetRequests is how many requests for a new password are taken from one
+	// address in an hour. Default: 20.
+	ResetRequests int
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// TrustedOrigins are the other sites whose pages may use this server, like
@@ -32,6 +40,8 @@ type Server struct {
 	guard    *guard.Guard
 	accounts *accounts.Service
 	places   gatehouse.Places
+	mail     *accountmail.Mailer
+	requests gatehouse.Limit // for a new password, of one address
 	now      func() time.Time
 	origins  *http.CrossOriginProtection
 }
@@ -45,7 +55,10 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{guard: o.Guard, accounts: o.Accounts, places: o.Places, now: o.Now, origins: http.NewCrossOriginProtection()}
+	s := &Server{
+		guard: o.Guard, accounts: o.Accounts, places: o.Places, mail: o.Mail, now: o.Now, origins: http.NewCrossOriginProtection(),
+		requests: gatehouse.Limit{Threshold: cmp.Or(o.ResetRequests, 20), Window: time.Hour},
+	}
 	for _, origin := range o.TrustedOrigins {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("authserver: trusted origin %q: %w", origin, err)
@@ -60,6 +73,8 @@ const (
 	loginPath    = "/api/auth/login"
 	refreshPath  = "/api/auth/refresh"
 	passwordPath = "/api/auth/password"
+	forgotPath   = "/api/auth/password/forgot"
+	resetPath    = "/api/auth/password/reset"
 )
 
 // Register adds the routes to mux.
@@ -72,12 +87,15 @@ func (s *Server) Register(mux *http.ServeMux) {
 		"POST /api/auth/logout-all":     s.signedIn(s.logoutAll),
 		"GET /api/auth/me":              s.signedIn(s.me),
 		"POST " + passwordPath:          s.signedIn(s.changePassword),
+		"POST " + forgotPath:            s.forgotPassword,
+		"POST " + resetPath:             s.resetPassword,
 		"GET /api/auth/devices":         s.signedIn(s.devices),
 		"DELETE /api/auth/devices/{id}": s.signedIn(s.endDevice),
 	}
 	for pattern, handler := range routes {
 		mux.Handle(pattern, s.sameSite(handler))
 	}
+	s.registerPages(mux)
 }
 
 // Handler returns a handler of the routes alone, for httpguard's Wrap.
@@ -100,6 +118,8 @@ func Refusal(r *http.Request) gatehouse.Kind {
 			return gatehouse.TokenRefreshRefused
 		case passwordPath:
 			return gatehouse.PasswordChangeRefused
+		case forgotPath, resetPath, accountmail.ResetPath, accountmail.DisownPath:
+			return gatehouse.PasswordResetRefused
 		}
 	}
 	return gatehouse.RequestRefused

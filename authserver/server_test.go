@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/authserver"
 	"github.com/fluxstudio/gatehouse/clientip"
@@ -41,6 +42,7 @@ type site struct {
 	hasher  accounts.HasherOptions
 	journal func(gatehouse.Journal) gatehouse.Journal
 	origins []string
+	mail    func(*accounts.Service) *accountmail.Mailer // nil: none
 
 	store  *sql.Store
 	hashes *accounts.Hasher
@@ -106,7 +108,11 @@ func (s *site) start() *site {
 	must(err)
 	service, err := accounts.New(accounts.Options{Store: s.store, Hasher: s.hashes, Now: s.now})
 	must(err)
-	server, err := authserver.New(authserver.Options{Guard: g, Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins})
+	o := authserver.Options{Guard: g, Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins}
+	if s.mail != nil {
+		o.Mail = s.mail(service)
+	}
+	server, err := authserver.New(o)
 	must(err)
 	proxied, err := clientip.New(clientip.Options{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	must(err)

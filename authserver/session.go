@@ -73,9 +73,12 @@ func (s *Server) logoutAll(w http.ResponseWriter, r *http.Request, c call) error
 	if _, err := s.accounts.LogoutEverywhere(r.Context(), c.session.User); err != nil {
 		return err
 	}
-	if _, err := s.guard.Observe(r.Context(), s.event(c, gatehouse.LoggedOutEverywhere)); err != nil {
+	e := s.event(c, gatehouse.LoggedOutEverywhere)
+	d, err := s.guard.Observe(r.Context(), e)
+	if err != nil {
 		return err
 	}
+	s.mail.Tell(r.Context(), e, d)
 	return done(w)
 }
 
@@ -132,16 +135,22 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, c call) 
 	case errors.Is(err, accounts.ErrPasswordChanged):
 		return httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "The password has been changed meanwhile."}
 	case errors.Is(err, accounts.ErrWrongPassword):
-		if _, err := attempt.Fail(ctx, s.now(), wrong(err)); err != nil {
+		d, err := attempt.Fail(ctx, s.now(), wrong(err))
+		if err != nil {
 			return err
 		}
+		e.Kind = gatehouse.PasswordChangeFailed
+		s.mail.Tell(ctx, e, d)
 		return httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "The current password is wrong."}
 	case err != nil:
 		return err
 	}
-	if _, err := attempt.Succeed(ctx, s.now(), e.Subject, e.Device); err != nil {
+	d, err = attempt.Succeed(ctx, s.now(), e.Subject, e.Device)
+	if err != nil {
 		return err
 	}
+	e.Kind = gatehouse.PasswordChanged
+	s.mail.Tell(ctx, e, d)
 	return done(w)
 }
 
