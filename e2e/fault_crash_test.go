@@ -11,7 +11,7 @@ import (
 // One node of three is killed again and again under load: what it had acknowledged
 // is on record once.
 func TestFaultNodeKilled(t *testing.T) {
-	c := startCluster(t, 3, patient)
+	c := startCluster(t, 3, patient, nothingFails)
 	c.nodes[0].signup("ada@example.com")
 	s := c.unleash(t, 100, func(i int) call {
 		if i%4 == 0 {

@@ -129,7 +129,7 @@ func TestFaultSpoolFull(t *testing.T) {
 	disk := smallDisk(t, 512)
 	postgres := testserver.Postgres(t)
 	c := &cluster{database: postgres.Database(t)}
-	n := startIn(t, filepath.Join(disk, "data"), cheapHash+proxied+patient+sharing(testserver.Redis(t).URL, c.database, filepath.Join(t.TempDir(), "keys.pem")))
+	n := startIn(t, filepath.Join(disk, "data"), cheapHash+proxied+patient+sharing(testserver.Redis(t).URL, nothingFails, c.database, filepath.Join(t.TempDir(), "keys.pem")))
 	c.nodes = []*server{n}
 	// Blocked beforehand, so that each request is a refusal: something to
 	// acknowledge that takes no look into the database.

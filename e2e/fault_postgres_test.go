@@ -18,7 +18,7 @@ import (
 // acknowledged is on record once, and in its order on each node.
 func TestFaultPostgresStopped(t *testing.T) {
 	postgres := testserver.Postgres(t)
-	c := startClusterOn(t, 3, patient, testserver.Redis(t).URL, postgres.Database(t))
+	c := startClusterOn(t, 3, patient, testserver.Redis(t).URL, nothingFails, postgres.Database(t))
 
 	// Besides the storm, one client of each node that waits for each answer
 	// before it asks again: its records must come in the order of its requests.

@@ -23,7 +23,7 @@ func guess(n int) call {
 // Redis is killed under load and comes back empty: nobody ever gets an unlimited
 // number of guesses, blocks survive, and nobody is told of it by an error.
 func TestFaultRedisKilledAndEmpty(t *testing.T) {
-	c := startCluster(t, 3, unblocked)
+	c := startCluster(t, 3, unblocked, byDefault)
 	c.nodes[0].signup("ada@example.com")
 	const blocked = "198.51.100.77"
 	if out, code := c.nodes[0].command("blocks", "add", blocked, "--for", "1h"); code != 0 {
@@ -95,7 +95,7 @@ func (c *cluster) verified(t *testing.T, answers []stormAnswer) map[string]int {
 // keys of its slots are guessed at a little more often, and nothing else.
 func TestFaultClusterMasterKilled(t *testing.T) {
 	redis := testserver.RedisClusterWithReplica(t)
-	c := startClusterOn(t, 3, unblocked, redis.URL, testserver.SharedPostgres(t).Database(t))
+	c := startClusterOn(t, 3, unblocked, redis.URL, byDefault, testserver.SharedPostgres(t).Database(t))
 	const victims = 100
 	s := c.unleash(t, 200, func(i int) call { return guess(i % victims) })
 	<-time.After(1500 * time.Millisecond)

@@ -14,7 +14,7 @@ import (
 
 // What one node finds and blocks is seen at once by whoever watches another.
 func TestClusterWatch(t *testing.T) {
-	c := startCluster(t, 2, patient)
+	c := startCluster(t, 2, patient, nothingFails)
 	watch := exec.Command(binary, "watch", "--json", "--config", c.nodes[1].config, "--data", c.nodes[1].dir)
 	out, err := watch.StdoutPipe()
 	if err != nil {
