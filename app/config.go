@@ -39,6 +39,8 @@ type Config struct {
 	Tracing        TracingConfig
 	Profiles       ProfilesConfig
 	Export         ExportConfig
+	Mail           MailConfig
+	Alerts         AlertsConfig
 	GeoIP          GeoIPConfig
 }
 
@@ -202,6 +204,7 @@ func Default() Config {
 		Sentry:     SentryConfig{Environment: "production"},
 		Tracing:    TracingConfig{SampleRate: "0.1"},
 		Export:     ExportConfig{Format: "ocsf"},
+		Mail:       MailConfig{TLS: "starttls"},
 	}
 }
 

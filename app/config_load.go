@@ -88,6 +88,8 @@ func (l *loader) mapping(v strictyaml.Value, like string) {
 			l.inline = f.Value
 		case f.Path() == "geoip.networks":
 			l.config.GeoIP.Networks = decodeNetworks(f.Value)
+		case f.Path() == "alerts":
+			l.alerts(f.Value)
 		default:
 			if like := l.example(f.Path() + "."); like != "" {
 				l.mapping(f.Value, like)
@@ -132,6 +134,7 @@ func (l *loader) under(prefix string) []string {
 	}
 	add("rules")
 	add("geoip.networks")
+	add("alerts")
 	return names
 }
 
@@ -244,6 +247,8 @@ func (l *loader) rules() {
 
 // together checks what settings must be to each other.
 func (l *loader) together() {
+	l.mail()
+	l.mailChannels()
 	if l.config.Listen == l.config.AdminListen && !strings.HasSuffix(l.config.Listen, ":0") {
 		l.errs = append(l.errs, fmt.Errorf("%s: listen and admin_listen are both %s: use another port for one of them",
 			l.where("admin_listen", "listen"), l.config.Listen))

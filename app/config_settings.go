@@ -98,6 +98,12 @@ func settings() []setting {
 		secret(link("profiles.pyroscope_url", "A Pyroscope-compatible server for continuous profiles. Empty: none.", "http://127.0.0.1:9000", webSchemes, func(c *Config) *string { return &c.Profiles.PyroscopeURL })),
 		exportTarget(),
 		choice("export.format", "The form of what is exported.", []string{"ocsf", "ecs"}, func(c *Config) *string { return &c.Export.Format }),
+		mailHost(),
+		number("mail.port", "Its port; 0: 587 with starttls, 465 with tls, 25 with none.", 0, 65535, func(c *Config) *int { return &c.Mail.Port }),
+		choice("mail.tls", "How the connection to it is encrypted; none is for servers on this machine.", []string{"starttls", "tls", "none"}, func(c *Config) *string { return &c.Mail.TLS }),
+		credential("mail.username", "The name to log in there with. Empty: no login.", func(c *Config) *string { return &c.Mail.Username }),
+		secret(credential("mail.password", "The password to log in there with.", func(c *Config) *string { return &c.Mail.Password })),
+		mailFrom(),
 		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
 	}
 }

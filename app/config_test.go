@@ -62,6 +62,11 @@ func full() app.Config {
 		Tracing:  app.TracingConfig{OTLPEndpoint: "http://127.0.0.1:4318", SampleRate: "0.25"},
 		Profiles: app.ProfilesConfig{PyroscopeURL: "http://127.0.0.1:4040"},
 		Export:   app.ExportConfig{Target: "file:/var/log/gatehouse.jsonl", Format: "ecs"},
+		Mail: app.MailConfig{
+			Host: "mail.example.com", Port: 2525, TLS: "tls", Username: "gatehouse", Password: "not: a secret",
+			From: "Gatehouse <alerts@example.com>",
+		},
+		Alerts: fullAlerts(),
 		GeoIP: app.GeoIPConfig{Database: "/usr/share/city.mmdb", Networks: map[netip.Prefix]app.NetworkPlace{
 			netip.MustParsePrefix("10.1.0.0/16"):     {Country: "DE", City: "Berlin", Lat: 52.52, Lon: 13.4, Located: true},
 			netip.MustParsePrefix("2001:db8:1::/48"): {Country: "NO"},
@@ -193,6 +198,7 @@ func TestConfigYAMLRoundTrip(t *testing.T) {
 	for name, c := range map[string]app.Config{"default": app.Default(), "full": full(), "odd": odd} {
 		t.Run(name, func(t *testing.T) {
 			c.Sentry.DSN, c.Profiles.PyroscopeURL, c.Postgres.URL, c.Redis.URL = "", "", "", "" // secrets; see TestConfigSecrets
+			c.Mail.Username, c.Mail.Password = "", ""
 			text, err := c.YAML()
 			if err != nil {
 				t.Fatal(err)
@@ -218,8 +224,10 @@ func TestConfigSecrets(t *testing.T) {
 	c.Profiles.PyroscopeURL = "http://user:" + canary + "@127.0.0.1:4040"
 	c.Postgres.URL = "postgres://user:" + canary + "@127.0.0.1/gatehouse"
 	c.Redis.URL = "redis://:" + canary + "@127.0.0.1:6379"
+	c.Mail.Password = canary
+	c.Alerts.Channels = map[string]app.ChannelConfig{"hook": {Type: "webhook", URL: canary, Secret: canary}, "sms": {Type: "sms", Token: canary}}
 	text, err := c.YAML()
-	if err != nil || strings.Contains(string(text), canary) || strings.Count(string(text), "(masked)") != 4 {
+	if err != nil || strings.Contains(string(text), canary) || strings.Count(string(text), "(masked)") != 8 {
 		t.Errorf("%s, %v", text, err)
 	}
 	for _, environ := range []string{"SENTRY_DSN=" + canary, "SENTRY_DSN=ftp://" + canary + "@127.0.0.1/1", "SENTRY_DSN=(masked)"} {

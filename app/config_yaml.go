@@ -41,6 +41,7 @@ func (c Config) YAML() ([]byte, error) {
 		fmt.Fprintf(&b, "  %s: %s\n", key, s.written(&c))
 	}
 	c.GeoIP.write(&b) // the section is open: geoip is the last one
+	c.Alerts.write(&b)
 	b.WriteString("rules:\n")
 	for line := range strings.Lines(string(set)) {
 		b.WriteString("  " + line)
