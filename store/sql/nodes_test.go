@@ -256,7 +256,7 @@ func together(n int, call func(i int)) {
 // Nodes append at the same time: each record is found once, and the log is sound.
 // Two processes may even have one name by mistake.
 func TestNodesAppend(t *testing.T) {
-	const each, clients, size = 10_000, 10, 10
+	const each, clients, size = verified / 10, 10, 10
 	for name, names := range map[string][]string{"two nodes": {"a", "b"}, "one name twice": {"a", "a"}} {
 		t.Run(name, func(t *testing.T) {
 			database := testserver.SharedPostgres(t).Database(t)

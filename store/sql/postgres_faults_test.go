@@ -120,7 +120,7 @@ func TestPostgresFails(t *testing.T) {
 	s := openPostgres(t, database, sql.Options{Sign: signing, Timeout: timeout})
 
 	t.Run("restarted while idle", func(t *testing.T) {
-		for round := range 3 {
+		for round := range 2 {
 			together(8, func(int) { s.Users(t.Context(), "", 1) }) // every connection of the pool is in use once
 			if err := s.Append(t.Context(), sample(int64(round))); err != nil {
 				t.Fatal(err)
@@ -144,29 +144,29 @@ func TestPostgresFails(t *testing.T) {
 	})
 	t.Run("restarted under load", func(t *testing.T) {
 		l := startLoad(t, s)
-		for range 3 {
-			l.more(t, 200)
+		for range 2 {
+			l.more(t, 100)
 			server.Restart()
 		}
-		l.more(t, 200)
+		l.more(t, 100)
 		l.check(t)
 	})
 	t.Run("killed under load", func(t *testing.T) {
 		l := startLoad(t, s)
-		for range 3 {
-			l.more(t, 200)
+		for range 2 {
+			l.more(t, 100)
 			server.Kill()
 			if err := s.Ping(t.Context()); !errors.Is(err, gatehouse.ErrUnavailable) {
 				t.Errorf("Ping of a dead server: %v", err)
 			}
 			server.Start()
 		}
-		l.more(t, 200)
+		l.more(t, 100)
 		l.check(t)
 	})
 	t.Run("stopped under load", func(t *testing.T) {
 		l := startLoad(t, s)
-		l.more(t, 200)
+		l.more(t, 100)
 		server.Stop()
 		begun := time.Now()
 		for _, err := range []error{
@@ -181,7 +181,7 @@ func TestPostgresFails(t *testing.T) {
 			t.Errorf("a stopped server was waited for for %v", waited)
 		}
 		server.Cont()
-		l.more(t, 200)
+		l.more(t, 100)
 		l.check(t)
 	})
 }

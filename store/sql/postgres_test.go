@@ -14,26 +14,22 @@ import (
 	"github.com/fluxstudio/gatehouse/store/storetest"
 )
 
-// TestPostgres holds PostgreSQL to what the ports promise, and once more two nodes
-// that share it, each call going to the other than the one before.
+// TestPostgres holds two nodes that share a PostgreSQL to what the ports promise,
+// each call going to the other node than the one before.
 func TestPostgres(t *testing.T) {
-	for name, nodes := range map[string]int{"one node": 1, "two nodes": 2} {
-		t.Run(name, func(t *testing.T) {
-			open := postgres(t, nodes)
-			t.Run("Journal", func(t *testing.T) {
-				storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) { s := open(t); return s, s })
-			})
-			t.Run("Sightings", func(t *testing.T) {
-				storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
-			})
-			t.Run("Accounts", func(t *testing.T) {
-				storetest.Accounts(t, func(t *testing.T) accounts.Store { return open(t) })
-			})
-			t.Run("Blocks", func(t *testing.T) {
-				storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
-			})
-		})
-	}
+	open := postgres(t, 2)
+	t.Run("Journal", func(t *testing.T) {
+		storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) { s := open(t); return s, s })
+	})
+	t.Run("Sightings", func(t *testing.T) {
+		storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
+	})
+	t.Run("Accounts", func(t *testing.T) {
+		storetest.Accounts(t, func(t *testing.T) accounts.Store { return open(t) })
+	})
+	t.Run("Blocks", func(t *testing.T) {
+		storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
+	})
 }
 
 // postgres returns what yields nodes with nothing in their database: always the

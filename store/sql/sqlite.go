@@ -22,7 +22,7 @@ var sqliteDatabase = &database{
 	dialect:    goose.DialectSQLite3,
 	migrations: strings.NewReplacer(),
 	tableCount: `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version'), count(*) FILTER (WHERE name = 'security_log')
-		FROM sqlite_master WHERE type = 'table'`,
+		FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
 	transient: func(error) bool { return false },
 	single:    func(error) bool { return false },
 	session:   func(_ *stdsql.Conn, h *handle) session { return sqliteSession{h} },
