@@ -52,6 +52,7 @@ type App struct {
 	spool      *spool.Spool
 	blocks     *cached.Blocks
 	feed       gatehouse.Feed
+	alerts     *alerts
 	ending     context.Context // ends when the server is asked to
 	end        context.CancelFunc
 	resync     chan struct{} // asks to compare the blocks; one token
@@ -123,6 +124,9 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := a.agree(ctx, keys); err != nil {
 		return nil, err
 	}
+	if err := a.openAlerts(); err != nil {
+		return nil, err
+	}
 	if err := a.wire(keys, o); err != nil {
 		return nil, err
 	}
@@ -187,6 +191,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.cleanUpUntil(ctx) })
 	group.Go(func() error { return a.clock.keep(ctx) })
 	group.Go(func() error { return a.syncBlocksUntil(ctx) })
+	a.alerts.run(ctx, group)
 	group.Go(func() error { return a.agreeUntil(ctx) })
 	return group.Wait()
 }

@@ -15,6 +15,7 @@ const (
 	partCounters = "counters" // the shared counters
 	partBlocks   = "blocks"   // the shared blocks
 	partRecords  = "records"  // accounts and security log
+	partAlerts   = "alerts"   // messages to people
 	partKeys     = "keys"     // the same on all nodes
 )
 

@@ -25,7 +25,7 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 		Windows:   a.windows(),
 		Blocks:    a.monitoring.blocks(a.blocks),
 		Sightings: a.monitoring.sightings(a.records),
-		Journal:   a.monitoring.journal(a.spool, o.OnRecords, a.publish),
+		Journal:   a.monitoring.journal(a.spool, o.OnRecords, a.publish, a.alerts.records),
 		Log:       a.records,
 		Places:    places,
 		Alerts:    a.monitoring.alerts(logAlerts{a.logger}),
