@@ -112,8 +112,8 @@ type Take struct {
 	Key       Key
 	Limit     Limit
 	Algorithm Algorithm
-	// Cost is how much of the threshold the request takes: up to 10,000. Zero
-	// is taken as 1.
+	// Cost is how much of the threshold the request takes. Zero is taken as 1;
+	// for more than the threshold there is never room.
 	Cost int
 	// Quota is filled in by Rates.Take.
 	Quota Quota
@@ -129,8 +129,8 @@ type Quota struct {
 	// Over reports that there was no room for the cost.
 	Over bool
 	// RetryAfter is how long it takes, in whole milliseconds rounded up, until
-	// there is room for the cost if nobody takes any. It is zero if there was,
-	// and if the cost is more than the threshold, so that waiting is of no use.
+	// there is room for the cost if nobody takes any. It is zero if there was
+	// room, and if waiting is of no use.
 	RetryAfter time.Duration
 }
 

@@ -11,9 +11,6 @@ import (
 
 var _ gatehouse.Rates = (*Rates)(nil)
 
-// maxCost is the most that one request can take.
-const maxCost = maxThreshold
-
 var errTwice = errors.New("memory: a key comes up twice in one call")
 
 // Rates limits rates in this process, by sliding windows and by GCRA. It is
@@ -42,12 +39,10 @@ func (r *Rates) Take(_ context.Context, at time.Time, takes []gatehouse.Take) er
 
 // asked returns the limit and the cost of a Take.
 func (r *Rates) asked(t *gatehouse.Take) (l limit, cost int, err error) {
-	if cost = t.Cost; cost == 0 {
-		cost = 1
+	if t.Cost < 0 {
+		return l, 0, fmt.Errorf("memory: a cost of %d is negative", t.Cost)
 	}
-	if cost < 0 || cost > maxCost {
-		return l, 0, fmt.Errorf("memory: a cost of %d is not within 1 to %d", cost, maxCost)
-	}
+	cost = min(max(t.Cost, 1), maxThreshold+1) // which is too much for any limit
 	l, err = r.limits.find(limitKey{t.Limit, t.Algorithm})
 	return l, cost, err
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"math"
 	"testing"
 	"time"
 
@@ -218,9 +219,10 @@ func tooDear(t *testing.T, s rates) {
 		wantQuota(t, name, s.take(t, epoch, one), gatehouse.Quota{Remaining: 4, Over: true})
 		one.Cost = 1
 		s.take(t, epoch, one)
-		one.Cost = 10_000
-		if got := s.take(t, epoch, one); !got.Over || got.Remaining != 3 || got.RetryAfter != 0 {
-			t.Fatalf("%s: %+v", name, got)
+		for _, one.Cost = range []int{5, 10_000, 10_001, 1 << 16, 1<<16 + 1, math.MaxInt} {
+			if got := s.take(t, epoch, one); !got.Over || got.Remaining != 3 || got.RetryAfter != 0 {
+				t.Fatalf("%s, cost %d: %+v", name, one.Cost, got)
+			}
 		}
 	}
 }

@@ -109,7 +109,7 @@ func nothingTakenOnError(t *testing.T, s rates) {
 	bad := []gatehouse.Take{
 		{}, {Limit: limitOf(0, time.Minute)}, {Limit: limitOf(-1, time.Minute)}, {Limit: limitOf(10_001, time.Minute)},
 		{Limit: limitOf(1, 0)}, {Limit: limitOf(1, time.Millisecond-1)}, {Limit: limitOf(1, -time.Minute)}, {Limit: limitOf(1, 7*24*time.Hour+1)},
-		{Limit: good.Limit, Algorithm: 2}, {Limit: good.Limit, Cost: -1}, {Limit: good.Limit, Cost: 10_001},
+		{Limit: good.Limit, Algorithm: 2}, {Limit: good.Limit, Cost: -1},
 	}
 	for _, b := range bad {
 		b.Key = k[1]
