@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Listen         string // where people log in
 	AdminListen    string // where health and control answer
+	PublicURL      string // where people reach Listen; empty: no links in mails
 	Data           string // the data directory
 	KeysFile       string // empty: in the data directory
 	Node           string // this node's name in the log; empty: DefaultNode
@@ -41,6 +42,7 @@ type Config struct {
 	Export         ExportConfig
 	Mail           MailConfig
 	Alerts         AlertsConfig
+	AccountMail    AccountMailConfig
 	GeoIP          GeoIPConfig
 }
 
@@ -205,6 +207,8 @@ func Default() Config {
 		Tracing:    TracingConfig{SampleRate: "0.1"},
 		Export:     ExportConfig{Format: "ocsf"},
 		Mail:       MailConfig{TLS: "starttls"},
+
+		AccountMail: AccountMailConfig{NoticesPerHour: 10, ResetsPerHour: 3, RequestsPerHour: 20},
 	}
 }
 

@@ -58,6 +58,7 @@ func settings() []setting {
 	return []setting{
 		address("listen", "Where people log in.", func(c *Config) *string { return &c.Listen }),
 		address("admin_listen", "Where health and control answer. Keep it private.", func(c *Config) *string { return &c.AdminListen }),
+		publicURL(),
 		path("data", "The data directory: accounts, security log and keys. It is created if need be.", false, func(c *Config) *string { return &c.Data }),
 		path("keys_file", "The file with the server's keys, the same on all nodes. It is created if need be. Empty: keys.pem in the data directory.", true, func(c *Config) *string { return &c.KeysFile }),
 		word("node", "This node's name in the security log, another one on each node. Empty: the host's name with PostgreSQL, else local.", true, func(c *Config) *string { return &c.Node }),
@@ -104,6 +105,9 @@ func settings() []setting {
 		credential("mail.username", "The name to log in there with. Empty: no login.", func(c *Config) *string { return &c.Mail.Username }),
 		secret(credential("mail.password", "The password to log in there with.", func(c *Config) *string { return &c.Mail.Password })),
 		mailFrom(),
+		number("account_mail.notices_per_hour", "Notices that one account gets in an hour; how many were left out is told in the next one.", 1, 1000, func(c *Config) *int { return &c.AccountMail.NoticesPerHour }),
+		number("account_mail.resets_per_hour", "Links to reset the password that one account gets in an hour.", 1, 100, func(c *Config) *int { return &c.AccountMail.ResetsPerHour }),
+		number("account_mail.requests_per_hour", "Requests for such links that are taken from one address in an hour.", 1, 10000, func(c *Config) *int { return &c.AccountMail.RequestsPerHour }),
 		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
 	}
 }

@@ -45,6 +45,7 @@ func TestConfigDefaults(t *testing.T) {
 func full() app.Config {
 	c := app.Config{
 		Listen: ":8443", AdminListen: "[::1]:9000", Data: "/var/lib/gatehouse",
+		PublicURL: "https://login.example.com/auth", AccountMail: app.AccountMailConfig{NoticesPerHour: 5, ResetsPerHour: 2, RequestsPerHour: 7},
 		KeysFile: "/etc/gatehouse/keys.pem", Node: "berlin-1",
 		Postgres:       app.PostgresConfig{URL: "postgres://gatehouse:secret@192.0.2.10/gatehouse"},
 		Redis:          app.RedisConfig{URL: "rediss://192.0.2.11:6380", Timeout: 25 * time.Millisecond},
