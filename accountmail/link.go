@@ -36,7 +36,8 @@ func (m *Mailer) link(p accounts.Purpose, ticket string) notify.Link {
 
 // Notifier returns next behind what fills the tokens of links in, which is to be
 // known to the outbox's worker as outbox.Mail. Messages of other kinds pass
-// through it unchanged.
+// through it unchanged; those that wait for a mailer that is not configured any
+// more fail for good.
 func (m *Mailer) Notifier(next notify.Notifier) notify.Notifier { return sealed{m, next} }
 
 type sealed struct {
@@ -54,9 +55,12 @@ func (s sealed) Send(ctx context.Context, msg notify.Message) error {
 		if !ok {
 			continue
 		}
+		if s.mailer == nil { // it was configured when the message was written
+			return fmt.Errorf("accountmail: %w", notify.Permanent(errors.New("mail to account holders is not configured")))
+		}
 		token, err := s.mailer.o.Accounts.LinkToken(ticket)
 		if err != nil {
-			return fmt.Errorf("accountmail: %w", notify.Permanent(errors.New("the message has a link with a ticket that is none")))
+			return fmt.Errorf("accountmail: %w", notify.Permanent(err))
 		}
 		msg.Links[i].URL = base + tokenParam + url.QueryEscape(token)
 	}

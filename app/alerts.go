@@ -59,6 +59,7 @@ func (a *App) openAlerts() error {
 	if err != nil || len(notifiers) == 0 {
 		return err
 	}
+	a.fillLinks(notifiers)
 	a.health.watch(partAlerts)
 	a.alerts.worker, err = outbox.NewWorker(outbox.Options{
 		Store: a.records, Channels: notifiers, Holder: a.config.NodeName(), Now: a.clock.now,

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
@@ -53,7 +54,8 @@ type App struct {
 	blocks     *cached.Blocks
 	feed       gatehouse.Feed
 	alerts     *alerts
-	ending     context.Context // ends when the server is asked to
+	mailer     *accountmail.Mailer // nil: account holders get no mail
+	ending     context.Context     // ends when the server is asked to
 	end        context.CancelFunc
 	resync     chan struct{} // asks to compare the blocks; one token
 	close      []func() error
@@ -192,6 +194,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.clock.keep(ctx) })
 	group.Go(func() error { return a.syncBlocksUntil(ctx) })
 	a.alerts.run(ctx, group)
+	group.Go(func() error { return a.mailer.Run(ctx) })
 	group.Go(func() error { return a.agreeUntil(ctx) })
 	return group.Wait()
 }

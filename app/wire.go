@@ -71,7 +71,13 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	login, err := authserver.New(authserver.Options{Guard: a.guard, Accounts: service, Places: places, Now: a.clock.now})
+	if a.mailer, err = a.openAccountMail(service); err != nil {
+		return err
+	}
+	login, err := authserver.New(authserver.Options{
+		Guard: a.guard, Accounts: service, Places: places, Now: a.clock.now,
+		Mail: a.mailer, ResetRequests: c.AccountMail.RequestsPerHour,
+	})
 	if err != nil {
 		return err
 	}
