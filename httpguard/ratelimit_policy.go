@@ -27,7 +27,7 @@ func newPolicies(list []Policy) ([]*policy, error) {
 	var all []*policy
 	for _, p := range list {
 		if !wellFormed(p.Name) { // so that it needs no escapes in a header
-			return nil, fmt.Errorf("httpguard: rate limit policy %q: use a name of 1 to %d letters, digits and -_.", p.Name, maxCorrelationID)
+			return nil, fmt.Errorf("httpguard: rate limit policy %q: use a name of letters, digits, dots and dashes, %d at most", p.Name, maxCorrelationID)
 		}
 		if slices.ContainsFunc(all, func(q *policy) bool { return q.Name == p.Name }) {
 			return nil, fmt.Errorf("httpguard: there are two rate limit policies %q", p.Name)

@@ -1,9 +1,10 @@
-// Package redis keeps counters, blocks and the live feed in Redis or Valkey, so
+// Package redis keeps counters, rate limits, blocks and the live feed in Redis or Valkey, so
 // that several nodes act as one. It works with a single server, one that
 // Sentinels watch over, and a Cluster, from Redis 7.0.
 //
-// A Client is the way there; Windows, Blocks and Feed are what is kept there.
-// See Blocks and Feed for their keys and channels; what follows is about Windows.
+// A Client is the way there; Windows, Rates, Blocks and Feed are what is kept there.
+// See Blocks, Feed and Rates for their keys and channels; what follows is about
+// Windows.
 //
 // # Keys and channels
 //
