@@ -177,6 +177,7 @@ func TestFaultRedisMisbehaves(t *testing.T) {
 			well := func() bool { return c.everywhere("counters", "ok") && c.everywhere("blocks", "ok") }
 			within(t, 5*time.Second, "a healthy start", well)
 			before := storm(lasting(5*time.Second, time.Second))
+			n.client.CloseIdleConnections() // the server has a goroutine for each
 			goroutines := n.metric("go_goroutines")
 
 			s := c.unleash(t, 100, ask)
@@ -192,7 +193,10 @@ func TestFaultRedisMisbehaves(t *testing.T) {
 				proxy.Heal()
 			}
 			recovered := within(t, 10*time.Second, "recovery", well)
-			within(t, 10*time.Second, "goroutines back at the baseline", func() bool { return n.metric("go_goroutines") <= goroutines+5 })
+			within(t, 20*time.Second, "goroutines back at the baseline", func() bool {
+				n.client.CloseIdleConnections()
+				return n.metric("go_goroutines") <= goroutines+5
+			})
 
 			for status, count := range byStatus(append(before, during...)) {
 				if status != http.StatusUnauthorized {
@@ -201,8 +205,9 @@ func TestFaultRedisMisbehaves(t *testing.T) {
 			}
 			p99 := percentile(during, 0.99)
 			// The deadline is 50 ms; what else takes time in a request is in the
-			// baseline.
-			if most := percentile(before, 0.99) + 50*time.Millisecond + 50*time.Millisecond; p99 > most {
+			// baseline. Beside other tests only a hang can be told.
+			slack := lasting(50*time.Millisecond, 2*time.Second)
+			if most := percentile(before, 0.99) + 50*time.Millisecond + slack; p99 > most {
 				t.Errorf("p99 %v while Redis fails, %v before", p99, percentile(before, 0.99))
 			}
 			t.Logf("%d requests before, p99 %v; %d during, p99 %v; recovered after %v", len(before), percentile(before, 0.99), len(during), p99, recovered)
