@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -240,4 +243,134 @@ func TestThisWasNotMe(t *testing.T) {
 			t.Errorf("%d records of %s, want %d", got, kind, want)
 		}
 	}
+}
+
+// What clients write stays where it belongs: no account name and no user agent
+// adds a header, a receiver or a link.
+func TestHostileTextsInMail(t *testing.T) {
+	box := startMailbox(t)
+	s := start(t, cheapHash+proxied+box.config()+"rules: {bot_activity: {enabled: false}, rapid_signup: {enabled: false}, suspicious_user_agent: {enabled: false}}\n")
+	headers := map[string]bool{"From": true, "To": true, "Subject": true, "Date": true, "Message-Id": true, "Mime-Version": true,
+		"Auto-Submitted": true, "X-Auto-Response-Suppress": true, "Content-Type": true}
+	mails := 0
+	for i, email := range []string{
+		"ada@example.com\r\nBcc: eve@example.net", "ada@example.com, eve@example.net", "ada@example.com\nX-Evil: 1", "<eve@example.net>ada@example.com",
+		"\"ada\r\nBcc: eve\"@example.com", "ada%0d%0aBcc:eve@example.com", "=?utf-8?q?a=0d=0aBcc:_eve?=@example.com", "a'--{{.}}<b>@example.com",
+		"https://evil.example.net/x@example.com", "Zoë@example.com", "ada+tag@EXAMPLE.com", "ada@bücher.example",
+	} {
+		from := fmt.Sprintf("203.0.113.%d", i+1)
+		agent := "Mozilla/5.0 (X11; Linux x86_64)\tBcc: eve@example.net <script>alert(1)</script> https://evil.example.net/ =?utf-8?q?x?="
+		a := s.do(call{method: "POST", path: "/api/auth/signup", from: from, body: map[string]string{
+			"email": email, "password": password, "name": "Your account is locked, see https://evil.example.net/"}})
+		s.do(call{method: "POST", path: "/api/auth/password/forgot", from: from, agent: agent, body: map[string]string{"email": email},
+			header: http.Header{"X-Forwarded-Host": {"evil.example.net"}}})
+		if a.status != http.StatusCreated {
+			continue
+		}
+		mails++
+		l := box.last(mails)
+		for name, values := range l.Header {
+			if !headers[name] || len(values) != 1 {
+				t.Errorf("%q: header %s: %q", email, name, values)
+			}
+		}
+		l.link(t)
+		for _, bad := range []string{"<script", "://evil", "see https"} {
+			if strings.Contains(l.text, bad) || strings.Contains(l.html, bad) {
+				t.Errorf("%q: %q is in\n%s", email, bad, l.text)
+			}
+		}
+		if strings.Contains(l.to, ",") || strings.Contains(l.to, "eve@example.net") {
+			t.Errorf("%q: goes to %q", email, l.to)
+		}
+	}
+	if mails < 3 {
+		t.Errorf("only %d of the addresses were taken", mails)
+	}
+}
+
+// The tokens of links are nowhere but in the mail: not in the database, whatever
+// waited there, and nothing that the server says of a request with one in its
+// query or body.
+func TestLinksLeaveNoTrace(t *testing.T) {
+	box := startMailbox(t)
+	sentry := newIngest(t)
+	exported := filepath.Join(t.TempDir(), "ecs.jsonl")
+	s := start(t, cheapHash+proxied+box.config()+"log: {level: debug, format: json}\n"+
+		fmt.Sprintf("sentry: {dsn: %q, environment: development}\nexport: {target: %q, format: ecs}\n", sentry.dsn(), "file:"+exported))
+	s.signup("ada@example.com")
+	s.login("ada@example.com", password, "192.0.2.1").tokens(t)
+	other := loginCall("ada@example.com", password, "198.51.100.9")
+	other.agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15"
+	s.do(other).tokens(t)
+	page, disown := box.last(1).link(t)
+	s.do(call{method: "GET", path: page + "?token=" + disown, header: http.Header{"Referer": {s.address() + page + "?token=" + disown}}})
+	s.submit(page, url.Values{"token": {disown}})
+	page, reset := box.last(2).link(t)
+	s.do(call{method: "GET", path: page + "?token=" + reset})
+	s.do(call{method: "POST", path: page + "?token=" + reset, body: map[string]string{"token": reset}})
+	bad := map[string]string{"token": reset, "new_password": "short"}
+	s.do(call{method: "POST", path: "/api/auth/password/reset", body: bad})
+	s.do(call{method: "POST", path: "/api/auth/password/reset/" + reset, body: bad})
+	s.submit(page, url.Values{"token": {reset}, "new_password": {"eight loud cormorants"}})
+	box.last(3)
+	id := ""
+	for range 5 { // so that there is something to report
+		id = s.login("ada@example.com", "wrong", "192.0.2.66").header.Get("X-Correlation-ID")
+	}
+	sentry.wait(t, id)
+	log, _ := s.command("log", "--json", "--limit", "0")
+	s.stop(syscall.SIGTERM)
+
+	left := map[string]string{"Sentry": sentry.text(), "the output": s.stderr.String(), "the log": log}
+	for _, dir := range []string{s.dir, filepath.Dir(exported)} {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			left[f.Name()] = string(b)
+		}
+	}
+	for place, text := range left {
+		for what, token := range map[string]string{"not me": disown, "reset": reset} {
+			if strings.Contains(text, token) || strings.Contains(text, token[4:]) {
+				t.Errorf("%s has the token of the link %q", place, what)
+			}
+		}
+	}
+	for place, told := range map[string]string{"gatehouse.db": "login_disowned", "ecs.jsonl": "login_disowned", "the log": "login_disowned", "Sentry": "account/reset"} {
+		if !strings.Contains(left[place], told) {
+			t.Errorf("%s does not tell of what happened, so that nothing is shown by what it does not tell", place)
+		}
+	}
+}
+
+// Mails that could not be sent before the server was killed arrive after it is
+// back, and their links work.
+func TestMailOutlivesTheServer(t *testing.T) {
+	box := startMailbox(t)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	config := box.config()
+	dead := strings.Replace(config, fmt.Sprint(box.port), fmt.Sprint(closed.Addr().(*net.TCPAddr).Port), 1)
+	s := start(t, cheapHash+proxied+dead)
+	s.signup("ada@example.com")
+	s.login("ada@example.com", password, "192.0.2.1").tokens(t)
+	k := s.login("ada@example.com", password, "192.0.2.1").tokens(t)
+	s.do(call{method: "POST", path: "/api/auth/logout-all", bearer: k.Access})
+	s.stop(syscall.SIGKILL)
+	if err := os.WriteFile(s.config, []byte(cheapHash+proxied+config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run()
+	page, token := box.last(1).link(t)
+	s.refused("the link", s.submit(page, url.Values{"token": {token}}), http.StatusOK)
 }
