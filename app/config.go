@@ -34,6 +34,7 @@ type Config struct {
 	Passwords      PasswordsConfig
 	Tokens         TokensConfig
 	Counters       CountersConfig
+	RateLimit      RateLimitConfig
 	CleanUp        CleanUpConfig
 	Monitoring     MonitoringConfig
 	Sentry         SentryConfig
@@ -201,6 +202,7 @@ func Default() Config {
 			RefreshGrace: 10 * time.Second,
 		},
 		Counters:   CountersConfig{MaxBytes: 64 << 20},
+		RateLimit:  RateLimitConfig{PerSecond: 100, PerMinute: 1200},
 		CleanUp:    CleanUpConfig{Every: time.Hour, Keep: 7 * 24 * time.Hour},
 		Monitoring: MonitoringConfig{Enabled: true},
 		Sentry:     SentryConfig{Environment: "production"},

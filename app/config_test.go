@@ -56,6 +56,7 @@ func full() app.Config {
 		Passwords: app.PasswordsConfig{MemoryKiB: 65536, Iterations: 3, Parallelism: 2, Concurrency: 4, Wait: 10 * time.Second, MinLength: 12},
 		Tokens:    app.TokensConfig{AccessTTL: 5 * time.Minute, RefreshTTL: 168 * time.Hour, RefreshGrace: 5 * time.Second},
 		Counters:  app.CountersConfig{MaxBytes: 1 << 30},
+		RateLimit: app.RateLimitConfig{PerSecond: 20, PerMinute: 600},
 		CleanUp:   app.CleanUpConfig{Every: 30 * time.Minute, Keep: 24 * time.Hour},
 		Sentry: app.SentryConfig{
 			DSN: "http://public@127.0.0.1:9000/1", Environment: "staging", Release: "gatehouse@1.2.3", TracesSampleRate: "0.5",

@@ -224,6 +224,13 @@ func (m *monitoring) watch(blocksInForce, hashesInFlight, spooled func() int) er
 	})
 }
 
+// rateLimited counts a request that a rate limit has refused.
+func (m *monitoring) rateLimited(policy string) {
+	if m.metrics != nil {
+		m.metrics.RateLimited(policy)
+	}
+}
+
 // degraded shows whether a part of the server works around a failure.
 func (m *monitoring) degraded(part string, degraded bool) {
 	if m.metrics != nil {

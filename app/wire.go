@@ -81,8 +81,7 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	a.guardRoutes(login)
-	return nil
+	return a.guardRoutes(login, keys)
 }
 
 // openClients tells clients by the proxies that were named.
@@ -99,16 +98,25 @@ func openClients(c Config) (*clientip.Finder, error) {
 }
 
 // guardRoutes puts the middleware in front of the login server.
-func (a *App) guardRoutes(login *authserver.Server) {
+func (a *App) guardRoutes(login *authserver.Server, keys accounts.Keys) error {
+	around := a.monitoring.around()
+	limit, err := a.rateLimit(keys)
+	if err != nil {
+		return err
+	}
+	if limit != nil {
+		around = append(around, limit) // which the instruments see
+	}
 	a.handler = httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
 		Clients: a.clients,
 		Refusal: authserver.Refusal,
 		Now:     a.clock.now,
 		Logger:  a.logger,
-		Around:  a.monitoring.around(),
+		Around:  around,
 		OnPanic: a.monitoring.sentry.OnPanic,
 		OnError: a.monitoring.sentry.OnError,
 	}).Wrap(login.Handler())
+	return nil
 }
 
 // openPlaces asks the operator's own networks first, then the database file

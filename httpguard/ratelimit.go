@@ -54,7 +54,7 @@ type RateLimitOptions struct {
 	// OnRefused is told of each policy that refuses a request, or would if it
 	// were not for Shadow, in the goroutine of the request.
 	OnRefused func(r *http.Request, policy string)
-	// OnError is told that rates has failed, at most four times a second.
+	// OnError is told that rates has failed, once a minute at most.
 	OnError func(ctx context.Context, err error)
 	// Logger hears once a minute at most how many requests each policy has
 	// refused. Default: slog.Default().

@@ -38,11 +38,11 @@ func (l *rateLimit) failed(ctx context.Context, now time.Time, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	until := now.Add(pause).UnixNano()
 	if !errors.Is(err, gatehouse.ErrBusy) {
-		l.retryAt.Store(until)
+		l.retryAt.Store(now.Add(pause).UnixNano())
 	}
-	if tell := l.tellAt.Load(); l.o.OnError != nil && now.UnixNano() >= tell && l.tellAt.CompareAndSwap(tell, until) {
+	tell := l.tellAt.Load()
+	if l.o.OnError != nil && now.UnixNano() >= tell && l.tellAt.CompareAndSwap(tell, now.Add(time.Minute).UnixNano()) {
 		l.o.OnError(ctx, err)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	maxEndpoints  = 64
 	maxComponents = 16
 	maxChannels   = 16
+	maxPolicies   = 16
 )
 
 // Options describe what is measured. The zero value is useful.
@@ -55,8 +56,10 @@ type Metrics struct {
 	degraded   *label.Table[string, prometheus.Gauge]
 	sent       *label.Table[string, prometheus.Counter]
 	failed     *label.Table[string, prometheus.Counter]
+	limited    *label.Table[string, prometheus.Counter]
 	otherSent  prometheus.Counter
 	otherFail  prometheus.Counter
+	otherLimit prometheus.Counter
 	hashWaited prometheus.Histogram
 }
 
@@ -92,15 +95,21 @@ func New(o Options) *Metrics {
 		Name: "gatehouse_alerts_failed_total",
 		Help: "Alerts that were given up, by channel.",
 	}, []string{"channel"})
+	limited := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gatehouse_rate_limited_total",
+		Help: "Requests over a rate limit, by its policy.",
+	}, []string{"policy"})
 	m.hashWaited = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "gatehouse_password_hash_wait_seconds",
 		Help:    "How long a password waited for its turn to be hashed.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	})
-	m.registry.MustRegister(degraded, sent, failed, m.hashWaited)
+	m.registry.MustRegister(degraded, sent, failed, limited, m.hashWaited)
 	m.degraded = label.NewTable(maxComponents, func(c string) prometheus.Gauge { return degraded.WithLabelValues(clean(c)) })
 	m.sent = label.NewTable(maxChannels, func(c string) prometheus.Counter { return sent.WithLabelValues(clean(c)) })
 	m.failed = label.NewTable(maxChannels, func(c string) prometheus.Counter { return failed.WithLabelValues(clean(c)) })
+	m.limited = label.NewTable(maxPolicies, func(p string) prometheus.Counter { return limited.WithLabelValues(clean(p)) })
+	m.otherLimit = limited.WithLabelValues(label.Other)
 	m.otherSent, m.otherFail = sent.WithLabelValues(label.Other), failed.WithLabelValues(label.Other)
 	return m
 }

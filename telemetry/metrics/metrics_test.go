@@ -38,6 +38,7 @@ func full(t testing.TB) *metrics.Metrics {
 	m.SetDegraded("windows", false)
 	m.AlertSent("mail")
 	m.AlertFailed("mail")
+	m.RateLimited("minute")
 	m.HashWaited(20 * time.Millisecond)
 	return m
 }
@@ -62,6 +63,7 @@ func TestSources(t *testing.T) {
 	want(t, s, 1, "gatehouse_password_hash_wait_seconds")
 	want(t, s, 1, "gatehouse_alerts_sent_total", "channel", "mail")
 	want(t, s, 1, "gatehouse_alerts_failed_total", "channel", "mail")
+	want(t, s, 1, "gatehouse_rate_limited_total", "policy", "minute")
 	want(t, s, 0, "gatehouse_degraded", "component", "windows")
 	if s.families["go_goroutines"] == nil || s.families["process_cpu_seconds_total"] == nil {
 		t.Error("no metrics of runtime and process")

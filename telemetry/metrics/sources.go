@@ -74,3 +74,13 @@ func (m *Metrics) AlertFailed(channel string) {
 // HashWaited is told how long a password waited for its turn to be hashed. It
 // fits accounts.HasherOptions.OnWait.
 func (m *Metrics) HashWaited(wait time.Duration) { m.hashWaited.Observe(wait.Seconds()) }
+
+// RateLimited counts a request that is over a rate limit, by the name of the
+// policy. Policies beyond the 16th are counted as "other".
+func (m *Metrics) RateLimited(policy string) {
+	if c, ok := m.limited.Get(policy); ok {
+		c.Inc()
+		return
+	}
+	m.otherLimit.Inc()
+}
