@@ -103,6 +103,7 @@ func (s *server) run() {
 	s.t.Helper()
 	s.cmd = exec.Command(binary, "serve", "--config", s.config, "--data", s.dir,
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	s.cmd.Env = append(os.Environ(), s.unlimited()...)
 	s.cmd.Stderr = &s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -133,6 +134,15 @@ func (s *server) run() {
 		s.t.Fatalf("the server did not say where it listens: %s", s.stderr.String())
 	}
 	go io.Copy(io.Discard, out)
+}
+
+// unlimited switches rate limits off, since all the crowd of a test is at one
+// address, unless the configuration is about them.
+func (s *server) unlimited() []string {
+	if text, err := os.ReadFile(s.config); err != nil || bytes.Contains(text, []byte("rate_limit:")) {
+		return nil
+	}
+	return []string{"GATEHOUSE_RATE_LIMIT_PER_SECOND=0", "GATEHOUSE_RATE_LIMIT_PER_MINUTE=0"}
 }
 
 // address returns where the login server answers.
