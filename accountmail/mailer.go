@@ -66,7 +66,7 @@ func New(o Options) (*Mailer, error) {
 	}
 	u, err := url.Parse(o.PublicURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsAny(o.PublicURL, "?#") {
-		return nil, fmt.Errorf("accountmail: the public URL must be one like https://login.example.com, without query, fragment and user")
+		return nil, errors.New("accountmail: the public URL must be one like https://login.example.com, without query, fragment and user")
 	}
 	o.Notices, o.Resets = cmp.Or(o.Notices, 10), cmp.Or(o.Resets, 3)
 	o.Timeout, o.Delay = cmp.Or(o.Timeout, 2*time.Second), cmp.Or(o.Delay, time.Second)

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,16 +82,26 @@ func (s *Service) IssueLink(ctx context.Context, user string, p Purpose, topic g
 	if held, err = s.store.IssueOneTime(ctx, o, a); err != nil {
 		return "", 0, err
 	}
-	return base64.RawURLEncoding.EncodeToString(t[:]), held, nil
+	return refreshEncoding.EncodeToString(t[:]), held, nil
 }
 
 // LinkToken returns the token of a ticket, as a link has it.
 func (s *Service) LinkToken(ticket string) (string, error) {
-	t, err := base64.RawURLEncoding.DecodeString(ticket)
-	if err != nil || len(t) != ticketLen {
+	t, ok := parseTicket(ticket)
+	if !ok {
 		return "", errors.New("accounts: not a ticket")
 	}
-	return linkPrefix + base64.RawURLEncoding.EncodeToString(s.linkToken(t)), nil
+	return linkPrefix + refreshEncoding.EncodeToString(s.linkToken(t)), nil
+}
+
+// parseTicket reads what stands for 32 bytes in exactly one spelling. The decoder
+// would skip line breaks.
+func parseTicket(text string) ([]byte, bool) {
+	if len(text) != refreshEncoding.EncodedLen(ticketLen) {
+		return nil, false
+	}
+	t, err := refreshEncoding.DecodeString(text)
+	return t, err == nil && len(t) == ticketLen
 }
 
 func (s *Service) linkToken(ticket []byte) []byte {
@@ -104,12 +113,9 @@ func (s *Service) linkToken(ticket []byte) []byte {
 // link returns what is known of a token. Its error is ErrLink, ErrLinkOver, or
 // the store's.
 func (s *Service) link(ctx context.Context, token string, p Purpose) (OneTime, error) {
-	text, ok := strings.CutPrefix(token, linkPrefix)
-	if !ok || len(text) != refreshEncoding.EncodedLen(ticketLen) {
-		return OneTime{}, ErrLink
-	}
-	secret, err := refreshEncoding.DecodeString(text)
-	if err != nil || len(secret) != ticketLen {
+	text, ours := strings.CutPrefix(token, linkPrefix)
+	secret, ok := parseTicket(text)
+	if !ours || !ok {
 		return OneTime{}, ErrLink
 	}
 	o, err := s.store.OneTime(ctx, p, sha256.Sum256(secret))

@@ -14,7 +14,7 @@ import (
 func (a *App) openAccountMail(service *accounts.Service) (*accountmail.Mailer, error) {
 	c := a.config
 	if c.Mail.Host == "" || c.PublicURL == "" {
-		a.logger.Info("account holders get no mail and cannot reset their passwords: that needs mail.host and public_url")
+		a.logger.Info("account holders get no mail, neither notices nor links to reset their password; set mail.host and public_url for that")
 		return nil, nil
 	}
 	m, err := accountmail.New(accountmail.Options{
