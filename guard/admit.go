@@ -42,7 +42,7 @@ func (g *Guard) Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision
 	switch {
 	case err != nil:
 		return g.refuse(ctx, e, g.failure(ctx, "count a request", err))
-	case tally.Over && refusesOver(rule):
+	case tally.Over && refusesOver(rule) && !g.exempt(e.IP):
 		// The block of the request that filled the window may be on its way:
 		// its end, not the window's, is when to come back.
 		retry := max(tally.RetryAfter, rule.Respond.BlockIP)

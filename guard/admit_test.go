@@ -86,6 +86,30 @@ func TestResponsesDecideWhoIsRefused(t *testing.T) {
 	}
 }
 
+// An exempt address is counted and found as any other, and goes on all the same;
+// its logins keep their limit.
+func TestExemptAddressesGoOn(t *testing.T) {
+	d := newDesk(t, func(o *guard.Options) {
+		o.Rules = rules.Default()
+		o.Rules.BotActivity.Respond = rules.Responses{RateLimit: true}
+		o.Blocks = noBlocks{o.Blocks}
+		o.Exempt = func(ip netip.Addr) bool { return ip == home }
+	})
+	for i := range 120 {
+		if got := d.ask(gatehouse.RequestRefused, "GET /a", home); !got.Allowed() || (len(got.Findings) == 1) != (i == 49) {
+			t.Fatalf("request %d: %+v", i+1, got)
+		}
+		if got := d.ask(gatehouse.RequestRefused, "GET /a", away); got.Allowed() != (i < 50) {
+			t.Fatalf("request %d from elsewhere: %+v", i+1, got)
+		}
+	}
+	for i := range 6 {
+		if got := d.fail("ada@example.com", home); got.Allowed() != (i < 5) {
+			t.Errorf("failure %d: %+v", i+1, got)
+		}
+	}
+}
+
 func TestBlockForGoodSaysWhenToAskAgain(t *testing.T) {
 	d := newDesk(t, nil)
 	if _, err := d.BlockIP(t.Context(), gatehouse.Block{Prefix: guard.CountingPrefix(home), Created: d.now, Reason: "test"}); err != nil {

@@ -53,6 +53,12 @@ type Options struct {
 	// LoginWait is how long an attempt waits for its turn while others on the
 	// same account and address are being verified. Default: 10 s.
 	LoginWait time.Duration
+	// Exempt reports whether an address is one that no rule keeps out, such as a
+	// health checker's. Its requests are counted, judged and recorded as all are,
+	// and Admit lets them go on; logins keep their limit for each account. That
+	// it is not blocked either is up to Blocks. It is called concurrently, with
+	// an address as gatehouse.CleanAddr returns it. Default: none is.
+	Exempt func(netip.Addr) bool
 	// Travel sets what speed counts as impossible. Default: see travel.Options.
 	Travel travel.Options
 	// OnError is told of failures that were survived, such as a place history
@@ -71,6 +77,7 @@ type Guard struct {
 	places    gatehouse.Places
 	keys      keyer
 	agents    *agent.Judge
+	exempt    func(netip.Addr) bool
 	responder *respond.Responder
 	refusals  refusals
 	hits      sync.Pool // of *[1]gatehouse.Hit: what goes through a port escapes to the heap
@@ -106,6 +113,9 @@ func New(o Options) (*Guard, error) {
 	if o.LoginWait == 0 {
 		o.LoginWait = 10 * time.Second
 	}
+	if o.Exempt == nil {
+		o.Exempt = func(netip.Addr) bool { return false }
+	}
 	if o.OnError == nil {
 		o.OnError = func(context.Context, string, error) {}
 	}
@@ -121,6 +131,7 @@ func New(o Options) (*Guard, error) {
 		agents:    agent.New(),
 		responder: respond.New(respond.Options{Blocks: o.Blocks, Alerts: o.Alerts}),
 		wait:      o.LoginWait,
+		exempt:    o.Exempt,
 		travel:    o.Travel,
 		onError:   o.OnError,
 		hits:      sync.Pool{New: func() any { return new([1]gatehouse.Hit) }},
