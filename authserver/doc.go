@@ -10,6 +10,8 @@
 //	GET    /api/auth/me                                           bearer   200 {"id","email","name","created"}
 //	POST   /api/auth/password      {"current_password","new_password"}
 //	                                                              bearer   204
+//	POST   /api/auth/password/forgot {"email"}                             202 {"detail"}
+//	POST   /api/auth/password/reset  {"token","new_password"}              204
 //	GET    /api/auth/devices                                      bearer   200 {"devices":[...]}
 //	DELETE /api/auth/devices/{id}                                 bearer   204
 //
@@ -39,10 +41,21 @@
 // blocked, nobody looks at the password. All refresh tokens that are not good
 // get the same answer.
 //
+// A request for a new password is recorded and answered before anybody looks
+// whether there is such an account; see package accountmail. All one-time links
+// that are of no use get the same answer.
+//
 // Signup does tell: a taken address is 409. Hiding it takes mail to be confirmed,
-// which this server does not send; pretending success would hide nothing from
+// which this server does not ask for; pretending success would hide nothing from
 // somebody who then tries to log in. The rapid-signup rule bounds how many
 // addresses can be tried.
+//
+// # Pages
+//
+// The links in mails lead to two pages without script, /account/reset and
+// /account/not-me. GET shows a form and does nothing, whatever the token is,
+// since scanners of mail follow links; POST does what its button says. The pages
+// are not cached, framed or told of to other sites.
 //
 // # Other sites
 //
