@@ -32,6 +32,7 @@ type cli struct {
 	Log     logCmd     `cmd:"" help:"Query and verify the security log."`
 	Watch   watchCmd   `cmd:"" help:"Print findings and blocks as they are made."`
 	Blocks  blocksCmd  `cmd:"" help:"List, add and remove blocks of addresses and networks."`
+	Alerts  alertsCmd  `cmd:"" help:"Show, test and repeat the messages that tell people of attacks."`
 	Users   usersCmd   `cmd:"" help:"List the accounts."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
 	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
