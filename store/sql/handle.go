@@ -124,13 +124,17 @@ func collect[T any](ctx context.Context, rows *stdsql.Rows, err error, read func
 }
 
 // failed turns an error of the database into one that wraps
-// gatehouse.ErrUnavailable, unless the reason is that the caller went away.
+// gatehouse.ErrUnavailable, unless the reason is that the caller went away, or what
+// PostgreSQL was given: who waits for that to succeed waits for ever.
 func failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if ended := ctx.Err(); ended != nil {
 		return gaveUp(ended)
+	}
+	if refused(err) {
+		return fmt.Errorf("sql: refused: %w", err)
 	}
 	return fmt.Errorf("sql: %w: %w", gatehouse.ErrUnavailable, err)
 }

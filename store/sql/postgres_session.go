@@ -124,3 +124,11 @@ func single(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && len(refused.Code) == 5 && slices.Contains([]string{"22", "23", "54"}, refused.Code[:2])
 }
+
+// refused reports that a statement was refused for what is in it, so that it is of
+// no use to try it again. An ID that another node has added meanwhile is no such
+// reason, nor is what ends the connection.
+func refused(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && !ends(e) && !isKnown(e) && single(err)
+}
