@@ -1,11 +1,13 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	stdsql "database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/chain"
@@ -116,26 +118,38 @@ func (s *Store) openChain(ctx context.Context) error {
 
 // DeleteRecords removes at most limit records from the beginning of the security
 // log, up to the first one that is not older than before, and returns how many.
-// It signs where the log begins from then on.
+// It signs where the log begins from then on. It removes nothing, and returns a
+// *chain.Fault, where one of them is not as it was written: who makes a record look
+// old is not to have it removed in good order.
 func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) (int, error) {
 	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
 		// One statement, as another node may add an old record between two.
-		gone, err := all(ctx, h, scanHead, `WITH first AS (SELECT seq, time FROM security_log ORDER BY seq LIMIT $2)
+		gone, err := all(ctx, h, scanEntry, `WITH first AS (SELECT seq, time FROM security_log ORDER BY seq LIMIT $2)
 			DELETE FROM security_log WHERE seq IN (SELECT seq FROM first
 				WHERE seq < coalesce((SELECT min(seq) FROM first WHERE time >= $1), 9223372036854775807))
-			RETURNING node, chain_seq, hash, NULL`, micros(before), max(limit, 0))
-		if err != nil {
+			RETURNING seq, node, chain_seq, hash, `+columns, micros(before), max(limit, 0))
+		if err != nil || len(gone) == 0 {
 			return 0, err
 		}
-		last := map[string]chain.Head{}
-		for _, head := range gone {
-			if head.Seq >= last[head.Node].Seq {
-				last[head.Node] = head
+		slices.SortFunc(gone, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
+		key := s.writer.link.key
+		if key != nil {
+			v, err := verifier(ctx, h, key.Public().(ed25519.PublicKey), s.writer.link.node)
+			if err != nil {
+				return 0, err
+			}
+			for _, e := range gone {
+				if fault := v.Add(e.Entry); fault != nil {
+					return 0, fault
+				}
 			}
 		}
+		last := map[string]chain.Head{}
+		for _, e := range gone {
+			last[e.Node] = chain.Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash, Begins: true}
+		}
 		for _, head := range last {
-			head.Begins = true
-			if key := s.writer.link.key; key != nil {
+			if key != nil {
 				head = head.Signed(key)
 			}
 			if err := putHead(ctx, h, atBeginning, head); err != nil {

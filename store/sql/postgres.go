@@ -84,7 +84,7 @@ func connect(ctx context.Context, address string, o Options, prepare func(contex
 	writes := stdlib.OpenDB(*with(config, "statement_timeout", limit, "enable_seqscan", "off",
 		"idle_in_transaction_session_timeout", strconv.FormatInt(max(1, o.Timeout.Milliseconds()/2), 10)),
 		stdlib.OptionAfterConnect(durable))
-	writes.SetMaxOpenConns(1)
+	writes.SetMaxOpenConns(8) // the writer's, and one for each turn
 	return newStore(postgresDatabase, reads, writes, o), nil
 }
 

@@ -81,8 +81,10 @@ func endSessions(ctx context.Context, h *handle, f accounts.SessionFilter, at ti
 func (s *Store) DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
 		// Asked twice: a session that another node has just extended is spared.
-		return h.exec(ctx, `DELETE FROM sessions WHERE (expires < $1 OR ended < $1) AND id IN
-			(SELECT id FROM sessions WHERE expires < $1 OR ended < $1 LIMIT $2)`, micros(before), max(limit, 0))
+		return h.exec(ctx, `DELETE FROM sessions WHERE (expires < $1 OR ended < $1) AND id IN (SELECT id FROM (
+				SELECT * FROM (SELECT id FROM sessions WHERE expires < $1 ORDER BY expires LIMIT $2) AS expired
+				UNION SELECT * FROM (SELECT id FROM sessions WHERE ended < $1 ORDER BY ended LIMIT $2) AS ended
+			) AS over LIMIT $2)`, micros(before), max(limit, 0))
 	})
 }
 

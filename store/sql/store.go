@@ -76,6 +76,8 @@ type Store struct {
 	mu     sync.Mutex // guards closed, and inFlight.Add against Wait
 	closed bool
 	flying sync.WaitGroup
+
+	turns sync.Map // names of those under way in this process
 }
 
 func newStore(d *database, reads, writes *stdsql.DB, o Options) *Store {
