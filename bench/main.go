@@ -35,6 +35,8 @@ type section struct {
 var sections = []section{
 	{"counter", oneCounter},
 	{"counter-parallel", parallelCounter},
+	{"rate", oneRate},
+	{"rate-two", twoRates},
 	{"bytes", bytesPerKey},
 	{"rules", fourRules},
 	{"rules-sliding", slidingRules},

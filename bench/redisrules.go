@@ -14,8 +14,8 @@ const callers = 64
 
 // redisContenders are the ways to count four rules in Redis, after the floor.
 // Each counts under names of its own, for the same clients.
-func redisContenders(floors []redisWay, goals ...goal) []redisWay {
-	all := append(floors, gatehouseInRedis(goals), oneInRedis, attemptInRedis)
+func redisContenders(floors []redisWay, ofFloor, ofPeer goal) []redisWay {
+	all := append(floors, gatehouseInRedis([]goal{ofFloor}), oneInRedis, attemptInRedis, gcraInRedis(ofPeer), slidingInRedis(ofPeer))
 	if peers == nil {
 		return all
 	}
@@ -32,7 +32,7 @@ func redisLatency(cfg config) []result {
 	s := startRedis()
 	defer s.stop()
 	defer pinApart(s.cmd.Process.Pid)()
-	return inRedis(s, turns*perTurn/4, redisContenders([]redisWay{pingRedis}, goal{maxOfFloor: 1.2}), turns, func(count func(*client) error, next func() *client) (turn, error) {
+	return inRedis(s, turns*perTurn/4, redisContenders([]redisWay{pingRedis}, goal{maxOfFloor: 1.2}, goal{maxOfPeer: 1}), turns, func(count func(*client) error, next func() *client) (turn, error) {
 		var t turn
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -64,7 +64,7 @@ func redisThroughput(cfg config) []result {
 	const span = 150 * time.Millisecond
 	s := startRedis()
 	defer s.stop()
-	return inRedis(s, cfg.keys/10, redisContenders([]redisWay{pingEach, pingPiped}, goal{minOfFloor: 0.8}), 3*cfg.rounds, func(count func(*client) error, next func() *client) (turn, error) {
+	return inRedis(s, cfg.keys/10, redisContenders([]redisWay{pingEach, pingPiped}, goal{minOfFloor: 0.8}, goal{minOfPeer: 1}), 3*cfg.rounds, func(count func(*client) error, next func() *client) (turn, error) {
 		var t turn
 		var wg sync.WaitGroup
 		var done atomic.Int64

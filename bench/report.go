@@ -50,6 +50,7 @@ type goal struct {
 	maxOfFloor float64
 	minOfFloor float64
 	maxOfPeer  float64
+	minOfPeer  float64
 	max        float64
 	noAllocs   bool
 }
@@ -64,6 +65,8 @@ func (g goal) text(unit string) string {
 		return fmt.Sprintf(">= %gx floor", g.minOfFloor)
 	case g.maxOfPeer > 0:
 		return fmt.Sprintf("<= %gx best peer", g.maxOfPeer)
+	case g.minOfPeer > 0:
+		return fmt.Sprintf(">= %gx best peer", g.minOfPeer)
 	}
 	return fmt.Sprintf("<= %g %s", g.max, unit)
 }
@@ -78,6 +81,8 @@ func (g goal) met(r result) bool {
 		return r.OfFloor >= g.minOfFloor
 	case g.maxOfPeer > 0:
 		return r.OfPeer <= g.maxOfPeer
+	case g.minOfPeer > 0:
+		return r.OfPeer >= g.minOfPeer
 	}
 	return r.Value <= g.max
 }
