@@ -171,42 +171,49 @@ func (m *Mailer) Disowned(ctx context.Context, u accounts.User, e gatehouse.Even
 	}
 }
 
-// Run looks into what RequestReset and Tell left for later until ctx ends, and then
-// once more into what still waits.
+// Run looks into what RequestReset and Tell left for later, until ctx ends; what
+// waits then it still looks into, for as long as Options.Timeout.
 func (m *Mailer) Run(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	wait := time.NewTimer(0)
-	defer wait.Stop()
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.Timeout)
+			defer cancel()
+			m.rest(last)
+			return nil
 		case j := <-m.later:
 			// Some time later, so that the work is not seen in how fast the next
 			// request is answered.
-			wait.Reset(rand.N(m.o.Delay))
+			wait := time.NewTimer(rand.N(m.o.Delay))
 			select {
 			case <-ctx.Done():
 			case <-wait.C:
 			}
-			m.look(context.WithoutCancel(ctx), j)
-			m.rest(context.WithoutCancel(ctx))
+			wait.Stop()
+			m.look(ctx, j)
+			m.rest(ctx)
 		}
 	}
-	m.rest(context.WithoutCancel(ctx))
-	return nil
 }
 
-// rest works off what waits now.
+// rest works off what waits, until ctx ends.
 func (m *Mailer) rest(ctx context.Context) {
-	for n := len(m.later); n > 0; n-- {
-		m.look(ctx, <-m.later)
+	for ctx.Err() == nil {
+		select {
+		case j := <-m.later:
+			m.look(ctx, j)
+		default:
+			return
+		}
 	}
 }
 
+// look finishes what it has begun, whatever becomes of ctx.
 func (m *Mailer) look(ctx context.Context, j job) {
-	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.Timeout)
 	defer cancel()
 	u, err := m.o.Accounts.UserByAccount(ctx, j.event.Account)
 	switch {

@@ -265,6 +265,20 @@ func TestOutboxHangs(t *testing.T) {
 	}
 }
 
+// A store that hangs does not hold up the end of the process.
+func TestRunEndsInTime(t *testing.T) {
+	d := newDesk(t, func(o *accountmail.Options) { o.Outbox, o.Timeout, o.Resets = deadOutbox{}, 50*time.Millisecond, 1000 })
+	for range 1000 {
+		if err := d.RequestReset(d.event(gatehouse.PasswordResetRequested)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.workOff()
+	if n := len(d.errors); n < 1 || n > 10 {
+		t.Errorf("%d of 1000 were tried within twice 50 ms", n)
+	}
+}
+
 func TestNobody(t *testing.T) {
 	var m *accountmail.Mailer
 	m.Tell(t.Context(), gatehouse.Event{Kind: gatehouse.PasswordChanged}, gatehouse.Decision{})

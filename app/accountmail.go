@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"net/netip"
+	"net/url"
 
 	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -17,6 +19,9 @@ func (a *App) openAccountMail(service *accounts.Service) (*accountmail.Mailer, e
 		a.logger.Info("account holders get no mail, neither notices nor links to reset their password; set mail.host and public_url for that")
 		return nil, nil
 	}
+	if inTheClear(c.PublicURL) {
+		a.logger.Warn("public_url begins with http: everybody on the way can read the links that are mailed", "public_url", c.PublicURL)
+	}
 	m, err := accountmail.New(accountmail.Options{
 		Accounts:  service,
 		Outbox:    pokingOutbox{a},
@@ -29,6 +34,16 @@ func (a *App) openAccountMail(service *accounts.Service) (*accountmail.Mailer, e
 		},
 	})
 	return m, explained(err, "public_url")
+}
+
+// inTheClear reports whether others than this machine see what is sent to a URL.
+func inTheClear(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
 // pokingOutbox has the worker look at once.

@@ -374,3 +374,18 @@ func TestMailOutlivesTheServer(t *testing.T) {
 	page, token := box.last(1).link(t)
 	s.refused("the link", s.submit(page, url.Values{"token": {token}}), http.StatusOK)
 }
+
+// Without a mail server all is answered as with one, and the log says so once.
+func TestNoMailServer(t *testing.T) {
+	s := start(t, cheapHash)
+	s.signup("ada@example.com")
+	known := s.do(call{method: "POST", path: "/api/auth/password/forgot", body: map[string]string{"email": "ada@example.com"}})
+	unknown := s.do(call{method: "POST", path: "/api/auth/password/forgot", body: map[string]string{"email": "nobody@example.com"}})
+	if known.status != http.StatusAccepted || unknown.status != known.status || unknown.body != known.body {
+		t.Errorf("%d %s, %d %s", known.status, known.body, unknown.status, unknown.body)
+	}
+	s.stop(syscall.SIGTERM)
+	if n := strings.Count(s.stderr.String(), "account holders get no mail"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+}
