@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -63,12 +64,16 @@ func (n *node) guess(account, from string) int {
 	return resp.StatusCode
 }
 
+// nothingFails is how long a node waits for Redis: a machine that has too much to do
+// must not look like a failure.
+const nothingFails = 5 * time.Second
+
 // The clocks of two nodes are 30 s apart, and one steps back by an hour: no limit
 // starts anew and no block ends early on either.
 func TestNodesWithWrongClocks(t *testing.T) {
 	const window = 8 * time.Second // far less than the clocks are apart
 	c := app.Default()
-	c.Redis.URL = testserver.Redis(t).URL
+	c.Redis.URL, c.Redis.Timeout = testserver.Redis(t).URL, nothingFails
 	c.Postgres.URL = testserver.SharedPostgres(t).Database(t)
 	c.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
 	c.TrustedProxies = []string{"127.0.0.1/32"}
@@ -107,7 +112,7 @@ func TestNodesWithWrongClocks(t *testing.T) {
 func TestNodesHaveTheSameKeys(t *testing.T) {
 	c := app.Default()
 	c.Listen, c.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
-	c.Redis.URL = testserver.Redis(t).URL
+	c.Redis.URL, c.Redis.Timeout = testserver.Redis(t).URL, nothingFails
 	c.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
 	startNode(t, c, "first", 0)
 	startNode(t, c, "second", 0)
@@ -119,4 +124,41 @@ func TestNodesHaveTheSameKeys(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "keys_file") {
 		t.Errorf("a node with other keys: %v", err)
 	}
+}
+
+// Nodes that share a database and no Redis learn from it what was blocked, and what
+// was lifted, elsewhere.
+func TestNodesWithoutRedis(t *testing.T) {
+	c := app.Default()
+	c.Postgres.URL = testserver.SharedPostgres(t).Database(t)
+	c.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
+	c.TrustedProxies = []string{"127.0.0.1/32"}
+	c.Passwords.MemoryKiB, c.Passwords.Iterations = 128, 1
+	c.Rules.BotActivity.Enabled = false
+	n := startNode(t, c, "serves", 0)
+	c.Data, c.Node = t.TempDir(), "operator's"
+	o, err := app.Operate(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	network, tries := netip.MustParsePrefix("198.51.100.0/24"), 0
+	wantSoon := func(status int) {
+		t.Helper()
+		for limit := time.Now().Add(30 * time.Second); time.Now().Before(limit); <-time.After(100 * time.Millisecond) {
+			tries++
+			if n.guess(fmt.Sprintf("ada%d@example.com", tries), fmt.Sprintf("198.51.100.%d", tries%250)) == status {
+				return
+			}
+		}
+		t.Errorf("not answered %d", status)
+	}
+	if _, err := o.Block(t.Context(), network, time.Hour, "test", "an operator"); err != nil {
+		t.Fatal(err)
+	}
+	wantSoon(http.StatusTooManyRequests)
+	if _, err := o.Unblock(t.Context(), network, "an operator"); err != nil {
+		t.Fatal(err)
+	}
+	wantSoon(http.StatusUnauthorized)
 }

@@ -161,7 +161,8 @@ func (a *App) openSpool() error {
 const spoolGrace = 3 * time.Second
 
 // How often the blocks of all nodes are compared with the durable ones: while one
-// of the stores fails, and otherwise, in case something was missed.
+// of the stores fails or there is no Redis to tell of changes, and otherwise, in case
+// something was missed.
 const (
 	compareFailing = 2 * time.Second
 	compareAlways  = time.Minute
@@ -176,10 +177,10 @@ func (a *App) compareBlocks() {
 }
 
 // syncBlocksUntil keeps the blocks that decide like the durable ones until ctx
-// ends: so what one node has blocked while Redis is down, the others learn from
-// the database.
+// ends: so what one node has blocked while Redis is down, or there is none, the
+// others learn from the database.
 func (a *App) syncBlocksUntil(ctx context.Context) error {
-	if a.redis == nil {
+	if a.redis == nil && a.config.Postgres.URL == "" {
 		return nil
 	}
 	ticker := time.NewTicker(compareFailing)
@@ -190,7 +191,7 @@ func (a *App) syncBlocksUntil(ctx context.Context) error {
 			return nil
 		case <-a.resync:
 		case <-ticker.C:
-			if _, well := a.health.snapshot(); well && time.Since(last) < compareAlways {
+			if _, well := a.health.snapshot(); well && a.redis != nil && time.Since(last) < compareAlways {
 				continue
 			}
 		}
