@@ -35,6 +35,10 @@ bench: ## Counters beside others', the log, the chain of middleware and Sentry, 
 	$(GO) test -run '^$$' -bench Chain ./telemetry/sentrytel
 	$(GO) test -run '^$$' -bench LoginBesideSentry -benchtime 300x ./app
 
+.PHONY: load
+load: ## The whole server under load; rewrites the tables of docs/performance.md
+	cd bench && $(GO) run ./load -markdown ../docs/performance.md
+
 geoip-refresh: ## Replace the country data by the newest release
 	./geoip/data/refresh.sh
 
