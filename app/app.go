@@ -58,6 +58,8 @@ type App struct {
 	ending     context.Context     // ends when the server is asked to
 	end        context.CancelFunc
 	resync     chan struct{} // asks to compare the blocks; one token
+	relist     chan struct{} // asks to read the lists again; one token
+	lists      *lists
 	close      []func() error
 	clients    *clientip.Finder
 	guard      *guard.Guard
@@ -84,6 +86,7 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 		config: c,
 		logger: slog.New(scrub.NewHandler(o.Logger.Handler(), scrubber)),
 		resync: make(chan struct{}, 1),
+		relist: make(chan struct{}, 1),
 		token:  newToken(),
 	}
 	a.ending, a.end = context.WithCancel(context.Background())
@@ -121,6 +124,9 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	a.closing(a.closeMonitoring)
 	a.logger = a.monitoring.logger(a.logger)
 	if err := a.openShared(ctx, o.Now); err != nil {
+		return nil, err
+	}
+	if a.lists, err = openLists(c.Lists, a.clock.now, a.logger); err != nil {
 		return nil, err
 	}
 	if err := a.agree(ctx, keys); err != nil {
@@ -196,6 +202,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.alerts.run(ctx, group)
 	group.Go(func() error { return a.mailer.Run(ctx) })
 	group.Go(func() error { return a.agreeUntil(ctx) })
+	group.Go(func() error { return a.lists.watch(ctx, a.relist) })
 	return group.Wait()
 }
 

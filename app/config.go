@@ -44,6 +44,7 @@ type Config struct {
 	Mail           MailConfig
 	Alerts         AlertsConfig
 	AccountMail    AccountMailConfig
+	Lists          ListsConfig
 	GeoIP          GeoIPConfig
 }
 

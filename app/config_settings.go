@@ -110,6 +110,9 @@ func settings() []setting {
 		number("account_mail.notices_per_hour", "Notices that one account gets in an hour; how many were left out is told in the next one.", 1, 1000, func(c *Config) *int { return &c.AccountMail.NoticesPerHour }),
 		number("account_mail.resets_per_hour", "Links to reset the password that one account gets in an hour.", 1, 100, func(c *Config) *int { return &c.AccountMail.ResetsPerHour }),
 		number("account_mail.requests_per_hour", "Requests for such links that are taken from one address in an hour.", 1, 10000, func(c *Config) *int { return &c.AccountMail.RequestsPerHour }),
+		files("lists.block_files", "Files with addresses and networks that are kept out; see docs/ip-lists.md.", func(c *Config) *[]string { return &c.Lists.BlockFiles }),
+		networks("lists.allow", "Addresses and networks that are never kept out, such as the office and health checkers. Their logins keep their limit.", func(c *Config) *[]string { return &c.Lists.Allow }),
+		files("lists.allow_files", "Files with more of those.", func(c *Config) *[]string { return &c.Lists.AllowFiles }),
 		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
 	}
 }

@@ -69,6 +69,11 @@ func full() app.Config {
 			From: "Gatehouse <alerts@example.com>",
 		},
 		Alerts: fullAlerts(),
+		Lists: app.ListsConfig{
+			BlockFiles: []string{"/etc/gatehouse/bad.txt", "/etc/gatehouse/worse.nft"},
+			Allow:      []string{"192.0.2.0/28", "2001:db8::1", "198.51.100.1-198.51.100.9"},
+			AllowFiles: []string{"/etc/gatehouse/office.json"},
+		},
 		GeoIP: app.GeoIPConfig{Database: "/usr/share/city.mmdb", Networks: map[netip.Prefix]app.NetworkPlace{
 			netip.MustParsePrefix("10.1.0.0/16"):     {Country: "DE", City: "Berlin", Lat: 52.52, Lon: 13.4, Located: true},
 			netip.MustParsePrefix("2001:db8:1::/48"): {Country: "NO"},

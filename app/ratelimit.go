@@ -42,6 +42,14 @@ func (a *App) rateLimit(keys accounts.Keys) (func(http.Handler) http.Handler, er
 	if len(policies) == 0 {
 		return nil, nil
 	}
+	for i := range policies {
+		policies[i].By = func(r *http.Request) string {
+			if q, _ := httpguard.FromContext(r.Context()); a.lists.allows(q.Client.IP) {
+				return ""
+			}
+			return httpguard.ByPrefix(r)
+		}
+	}
 	return httpguard.RateLimit(a.rates(), httpguard.RateLimitOptions{
 		Policies:  policies,
 		Secret:    keys.Derive("rate limits"),

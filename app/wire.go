@@ -23,7 +23,7 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 	a.guard, err = guard.New(guard.Options{
 		Rules:     c.EffectiveRules(),
 		Windows:   a.windows(),
-		Blocks:    a.monitoring.blocks(a.blocks),
+		Blocks:    a.monitoring.blocks(listedBlocks{a.blocks, a.lists}),
 		Sightings: a.monitoring.sightings(a.records),
 		Journal:   a.monitoring.journal(a.spool, o.OnRecords, a.publish, a.alerts.records),
 		Log:       a.records,
@@ -31,6 +31,7 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 		Alerts:    a.monitoring.alerts(logAlerts{a.logger}),
 		Secret:    keys.Derive("counters"),
 		LoginWait: c.LoginWait,
+		Exempt:    a.lists.allows,
 		OnError: func(ctx context.Context, doing string, err error) {
 			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
 			a.monitoring.sentry.Survived(ctx, doing, err)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/fluxstudio/gatehouse/app"
 )
@@ -49,6 +51,9 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
 	a, err := app.New(ctx, config, app.Options{Logger: newLogger(c, config)})
 	if err != nil {
 		return err
@@ -57,7 +62,25 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	fmt.Fprintf(c.out, "  login server  http://%s/api/auth\n", a.PublicAddr())
 	fmt.Fprintf(c.out, "  admin         http://%s/healthz\n", a.AdminAddr())
 	fmt.Fprintf(c.out, "  data          %s\n", config.Data)
+	stop := reloadOn(ctx, hangUps, a)
+	defer stop()
 	return a.Run(ctx)
+}
+
+// reloadOn has the lists read again at each signal, until stop is called.
+func reloadOn(ctx context.Context, signals <-chan os.Signal, a *app.App) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	go func() {
+		for {
+			select {
+			case <-signals:
+				a.ReloadLists()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return stop
 }
 
 func newLogger(c console, config app.Config) *slog.Logger {
