@@ -9,7 +9,7 @@ func (s *shard) sweep(now uint32) {
 	for range min(sweepSlots, len(s.slots)) {
 		p := &s.slots[s.hand]
 		if p.tag != 0 && s.disposable(p) &&
-			(p.count() == 0 || p.ends(list[p.limit])+sweepSlack <= uint64(now)) {
+			(p.count() == 0 || uint64(p.newest())+uint64(list[p.limit].window)+sweepSlack <= uint64(now)) {
 			s.remove(s.hand) // another may have moved here: look again
 			continue
 		}
@@ -18,14 +18,6 @@ func (s *shard) sweep(now uint32) {
 			s.shrink()
 		}
 	}
-}
-
-// ends returns when nothing in a slot counts any longer.
-func (p *slot) ends(l limit) uint64 {
-	if l.gcra {
-		return uint64(p.newest()) + l.drains(p.level(p.newest(), l))
-	}
-	return uint64(p.newest()) + uint64(l.window)
 }
 
 // shrink gives memory back when a whole sweep left the table nearly empty.
