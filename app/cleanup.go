@@ -2,58 +2,121 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
+	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 	"github.com/fluxstudio/gatehouse/telemetry/sentrytel"
 )
 
-// cleanUpBatch is how many sessions one transaction removes: few enough that no
-// login waits for it.
-const cleanUpBatch = 500
+// cleanUpDuty names the clean-up among what only one node may do at a time.
+const cleanUpDuty = "clean-up"
 
-// cleanUpUntil cleans up every so often until ctx ends. A failure is logged, told
-// to Sentry, and tried again the next time.
+// ErrCleaning says that a clean-up is under way already, here or on another node.
+var ErrCleaning = errors.New("a clean-up is under way already")
+
+// scheduleCheck is how long the clean-up sleeps at most before it looks at the
+// clock again, which may have been set.
+const scheduleCheck = time.Minute
+
+// cleanUpUntil cleans up by the schedule until ctx ends. A failure is logged, told
+// to Sentry, and tried again the next time. Of several nodes the first one to
+// come does it.
 func (a *App) cleanUpUntil(ctx context.Context) error {
-	every := a.config.CleanUp.Every
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
+	schedule, err := parseSchedule(a.config.CleanUp.Schedule)
+	if err != nil {
+		return err
+	}
+	for due := schedule.Next(a.clock.now().UTC()); ; {
+		wait := time.NewTimer(min(due.Sub(a.clock.now()), scheduleCheck))
 		select {
 		case <-ctx.Done():
+			wait.Stop()
 			return nil
-		case <-ticker.C:
+		case <-wait.C:
 		}
-		done := a.monitoring.sentry.CheckIn(ctx, "clean-up", sentrytel.Schedule{Every: every})
-		sessions, blocks, err := a.cleanUp(ctx)
-		if ctx.Err() != nil {
-			err = nil // it goes on after the next start
-		}
-		done(err)
-		if err != nil {
-			a.logger.Error("could not clean up", "error", err)
+		now := a.clock.now().UTC()
+		if now.Before(due) {
 			continue
 		}
-		a.logger.Info("cleaned up", "sessions", sessions, "blocks", blocks)
+		if err := a.cleanUpFor(ctx, due); err != nil && ctx.Err() == nil {
+			a.logger.Error("could not clean up", "error", err)
+		}
+		due = schedule.Next(a.clock.now().UTC())
 	}
 }
 
-// cleanUp removes sessions with their tokens, and blocks, that have been over for
-// as long as they are kept.
-func (a *App) cleanUp(ctx context.Context) (sessions, blocks int, err error) {
-	before := a.clock.now().Add(-a.config.CleanUp.Keep)
-	for {
-		n, err := a.records.DeleteExpired(ctx, before, cleanUpBatch)
-		sessions += n
-		if err != nil {
-			return sessions, 0, fmt.Errorf("remove sessions: %w", err)
-		}
-		if n < cleanUpBatch {
-			break
-		}
+// parseSchedule reads a crontab line, in UTC unless it says otherwise.
+func parseSchedule(line string) (cron.Schedule, error) { return cron.ParseStandard(line) }
+
+// cleanUpFor cleans up unless another node does, or has done so for the same
+// instant of the schedule.
+func (a *App) cleanUpFor(ctx context.Context, due time.Time) (err error) {
+	turn, err := a.records.TakeTurn(ctx, cleanUpDuty)
+	if errors.Is(err, sqlstore.ErrTaken) {
+		return nil
 	}
-	if blocks, err = a.records.PruneBlocks(ctx, before); err != nil {
-		return sessions, blocks, fmt.Errorf("remove blocks: %w", err)
+	if err != nil {
+		return err
 	}
-	return sessions, blocks, nil
+	defer turn.Release()
+	last, err := a.records.DutyDone(ctx, cleanUpDuty)
+	if err != nil || !last.Before(due) {
+		return err
+	}
+	done := a.monitoring.sentry.CheckIn(ctx, cleanUpDuty, sentrytel.Schedule{Cron: a.config.CleanUp.Schedule})
+	_, err = a.cleanUp(ctx, turn, nil)
+	if err == nil {
+		err = a.records.MarkDuty(ctx, cleanUpDuty, due)
+	}
+	if ctx.Err() != nil {
+		done(nil) // it goes on after the next start
+		return nil
+	}
+	done(err)
+	return err
+}
+
+// cleanUp removes what is over, tells progress, which may be nil, and says on one
+// line of the log and in the metrics what came of it.
+func (a *App) cleanUp(ctx context.Context, turn *sqlstore.Turn, progress func(CleanUpCount)) ([]CleanUpCount, error) {
+	began := time.Now()
+	removed, err := sweep(ctx, turn, chores(a.records, a.config.CleanUp), a.clock.now(), func(c CleanUpCount, n int) {
+		a.monitoring.cleanedUp(c.What, n)
+		if progress != nil {
+			progress(c)
+		}
+	})
+	took := time.Since(began)
+	a.monitoring.cleanUpEnded(a.clock.now(), took, err)
+	args := []any{"took", took.Round(time.Millisecond)}
+	for _, c := range removed {
+		args = append(args, c.What, c.Count)
+	}
+	if err != nil {
+		return removed, err
+	}
+	a.logger.Info("cleaned up", args...)
+	return removed, nil
+}
+
+// cleanUpNow cleans up whatever the schedule says, or returns ErrCleaning.
+func (a *App) cleanUpNow(ctx context.Context, progress func(CleanUpCount)) ([]CleanUpCount, error) {
+	turn, err := takeTurn(ctx, a.records)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.Release()
+	return a.cleanUp(ctx, turn, progress)
+}
+
+func takeTurn(ctx context.Context, s *sqlstore.Store) (*sqlstore.Turn, error) {
+	turn, err := s.TakeTurn(ctx, cleanUpDuty)
+	if errors.Is(err, sqlstore.ErrTaken) {
+		return nil, fmt.Errorf("%w: %w", ErrCleaning, err)
+	}
+	return turn, err
 }

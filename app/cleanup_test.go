@@ -1,50 +1,166 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"net/netip"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/internal/testserver"
 )
 
-func TestCleanUp(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// withSessions returns an App whose clock stands still, with so many sessions
+// that end an hour after now.
+func withSessions(t *testing.T, now *time.Time, n int) *App {
+	t.Helper()
 	c := Default()
 	c.Listen, c.AdminListen, c.Data = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
-	a, err := New(t.Context(), c, Options{Now: func() time.Time { return now }})
+	a, err := New(t.Context(), c, Options{Now: func() time.Time { return *now }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
-	ctx := t.Context()
+	t.Cleanup(func() { a.Close() })
 	user := accounts.User{ID: "ada", Account: "ada@example.com", PasswordHash: "hash"}
-	if err := a.records.CreateUser(ctx, user); err != nil {
+	if err := a.records.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
-	const over, lives = cleanUpBatch + 7, 3
-	for i := range over + lives {
-		s := accounts.Session{ID: gatehouse.NewID(now), User: "ada", Created: now, Expires: now.Add(time.Hour)}
-		if i >= over {
-			s.Expires = now.Add(c.CleanUp.Keep + 2*time.Hour)
-		}
-		if err := a.records.CreateSession(ctx, s, accounts.TokenHash{byte(i), byte(i >> 8)}, "hash"); err != nil {
+	for i := range n {
+		s := accounts.Session{ID: gatehouse.NewID(*now), User: "ada", Created: *now, Expires: now.Add(time.Hour)}
+		if err := a.records.CreateSession(t.Context(), s, accounts.TokenHash{byte(i), byte(i >> 8)}, "hash"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return a
+}
+
+func counted(counts []CleanUpCount) map[string]int {
+	m := map[string]int{}
+	for _, c := range counts {
+		if c.Count > 0 {
+			m[c.What] = c.Count
+		}
+	}
+	return m
+}
+
+func TestCleanUp(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	const over = 307
+	a := withSessions(t, &now, over)
+	ctx := t.Context()
 	block := gatehouse.Block{ID: "1", Prefix: netip.MustParsePrefix("192.0.2.1/32"), Created: now, Until: now.Add(time.Hour)}
 	if _, err := a.records.Place(ctx, block); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
-		after            time.Duration
-		sessions, blocks int
-	}{{time.Hour, 0, 0}, {c.CleanUp.Keep + time.Hour + time.Second, over, 1}, {0, 0, 0}} {
+		after                    time.Duration
+		tokens, sessions, blocks int
+	}{{time.Hour, 0, 0, 0}, {a.config.CleanUp.Keep + time.Second, over, over, 1}, {0, 0, 0, 0}} {
 		now = now.Add(step.after)
-		sessions, blocks, err := a.cleanUp(ctx)
-		if err != nil || sessions != step.sessions || blocks != step.blocks {
-			t.Errorf("after %v: %d sessions and %d blocks removed, %v; want %d and %d", step.after, sessions, blocks, err, step.sessions, step.blocks)
+		removed, err := a.cleanUpNow(ctx, nil)
+		got := counted(removed)
+		if err != nil || got["tokens"] != step.tokens || got["sessions"] != step.sessions || got["blocks"] != step.blocks {
+			t.Errorf("after %v: %v, %v; want %d sessions and %d blocks", step.after, got, err, step.sessions, step.blocks)
 		}
+	}
+}
+
+// Nothing goes on once nobody wants it, and what is left goes the next time.
+func TestCleanUpEndsAtOnce(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	const over = 400
+	a := withSessions(t, &now, over)
+	now = now.Add(a.config.CleanUp.Keep + 2*time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	batches := 0
+	first, err := a.cleanUpNow(ctx, func(CleanUpCount) { batches++; cancel() })
+	if batches != 1 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d batches, %v", batches, err)
+	}
+	second, err := a.cleanUpNow(t.Context(), nil)
+	if err != nil || counted(first)["tokens"]+counted(second)["tokens"] != over {
+		t.Errorf("%v, then %v, %v", first, second, err)
+	}
+}
+
+// One instant of the schedule is one clean-up, whichever of the nodes comes first
+// and however many come later.
+func TestCleanUpOnce(t *testing.T) {
+	postgres := testserver.SharedPostgres(t).Database(t)
+	keys := filepath.Join(t.TempDir(), "keys.pem")
+	var nodes []*App
+	for _, name := range []string{"a", "b"} {
+		c := Default()
+		c.Listen, c.AdminListen, c.Data = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
+		c.Postgres.URL, c.KeysFile, c.Node = postgres, keys, name
+		a, err := New(t.Context(), c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Close() })
+		nodes = append(nodes, a)
+	}
+	due := time.Date(2026, 3, 1, 12, 17, 0, 0, time.UTC)
+	old := gatehouse.Block{ID: "1", Prefix: netip.MustParsePrefix("192.0.2.1/32"), Created: due.Add(-time.Hour), Until: due}
+	place := func() {
+		t.Helper()
+		if _, err := nodes[0].records.Place(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blocks := func() int {
+		n, err := nodes[0].records.CountOldBlocks(t.Context(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	place()
+	turn, err := takeTurn(t.Context(), nodes[1].records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nodes[0].cleanUpFor(t.Context(), due); err != nil || blocks() != 1 {
+		t.Errorf("beside another: %v, %d left", err, blocks())
+	}
+	if _, err := nodes[0].cleanUpNow(t.Context(), nil); !errors.Is(err, ErrCleaning) {
+		t.Errorf("asked for beside another: %v", err)
+	}
+	turn.Release()
+	if err := nodes[0].cleanUpFor(t.Context(), due); err != nil || blocks() != 0 {
+		t.Errorf("the first node: %v, %d left", err, blocks())
+	}
+	place()
+	if err := nodes[1].cleanUpFor(t.Context(), due); err != nil || blocks() != 1 {
+		t.Errorf("the second node, later: %v, %d left", err, blocks())
+	}
+	if err := nodes[1].cleanUpFor(t.Context(), due.Add(time.Hour)); err != nil || blocks() != 0 {
+		t.Errorf("an hour later: %v, %d left", err, blocks())
+	}
+}
+
+func TestPace(t *testing.T) {
+	p := newPace()
+	for range 20 {
+		p.next(0)
+	}
+	if p.size != maxBatch {
+		t.Errorf("a store that takes no time: %d", p.size)
+	}
+	for range 20 { // 100 µs a row
+		took := time.Duration(p.size) * 100 * time.Microsecond
+		if wait := p.next(took); wait != 4*took {
+			t.Errorf("%v of pause after %v", wait, took)
+		}
+	}
+	if p.size != 100 {
+		t.Errorf("a store that takes 100 µs a row: %d", p.size)
+	}
+	if p.next(time.Hour); p.size != minBatch {
+		t.Errorf("a store that hangs: %d", p.size)
 	}
 }

@@ -64,10 +64,11 @@ type SpoolConfig struct {
 	MaxBytes int
 }
 
-// CleanUpConfig says how often what is over is removed, and how long it is kept.
+// CleanUpConfig says when what is over is removed, and how long it is kept.
 type CleanUpConfig struct {
-	Every time.Duration
-	Keep  time.Duration
+	Schedule string // a crontab line, in UTC
+	Keep     time.Duration
+	KeepLog  time.Duration // records of the security log; 0: for good
 }
 
 // MonitoringConfig switches everything that reports to others: Sentry, traces,
@@ -204,7 +205,7 @@ func Default() Config {
 		},
 		Counters:   CountersConfig{MaxBytes: 64 << 20},
 		RateLimit:  RateLimitConfig{PerSecond: 100, PerMinute: 1200},
-		CleanUp:    CleanUpConfig{Every: time.Hour, Keep: 7 * 24 * time.Hour},
+		CleanUp:    CleanUpConfig{Schedule: "17 * * * *", Keep: 7 * 24 * time.Hour},
 		Monitoring: MonitoringConfig{Enabled: true},
 		Sentry:     SentryConfig{Environment: "production"},
 		Tracing:    TracingConfig{SampleRate: "0.1"},

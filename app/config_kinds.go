@@ -76,3 +76,11 @@ func exportTarget() setting {
 			return false
 		})
 }
+
+// schedule is a crontab line of five fields, or one such as @daily.
+func schedule(key, about string, field func(*Config) *string) setting {
+	return text(key, about, "use a crontab line such as 17 * * * *", field, func(s string) bool {
+		_, err := parseSchedule(s)
+		return err == nil
+	})
+}

@@ -83,7 +83,9 @@ func (a *App) controlHandler() http.Handler {
 		}
 		return respondBlock(w)(a.guard.UnblockIP(r.Context(), a.clock.now(), prefix, r.URL.Query().Get("by")))
 	}))
+	a.importRoute(mux)
 	a.watchRoutes(mux)
+	a.cleanUpRoutes(mux)
 	want := []byte("Bearer " + a.token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {

@@ -87,31 +87,36 @@ const (
 	handoverCheck = 50 * time.Millisecond
 )
 
-// act acts through the server that holds the data directory, or without one,
+func (o *Operator) act(ctx context.Context, through func() (gatehouse.Block, error), alone func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+	return actOn(ctx, o.config.Data, through, func() (gatehouse.Block, error) { return o.alone(ctx, alone) })
+}
+
+// actOn acts through the server that holds the data directory, or without one,
 // and then keeps one from starting meanwhile. The lock tells which, not
 // control.json: a server that was killed leaves that behind, and whoever listens
-// on its port by now knows nothing of blocks.
-func (o *Operator) act(ctx context.Context, through func() (gatehouse.Block, error), alone func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+// on its port by now knows nothing of us.
+func actOn[T any](ctx context.Context, dir string, through, alone func() (T, error)) (T, error) {
+	var none T
 	for deadline := time.Now().Add(handover); ; {
-		lock, err := lockData(o.config.Data)
+		lock, err := lockData(dir)
 		if err == nil {
 			defer lock.Close()
-			return o.alone(ctx, alone)
+			return alone()
 		}
 		if !errors.Is(err, ErrInUse) {
-			return gatehouse.Block{}, err
+			return none, err
 		}
-		b, callErr := through()
+		result, callErr := through()
 		if !errors.Is(callErr, errNoServer) {
-			return b, callErr
+			return result, callErr
 		}
 		if time.Now().After(deadline) {
-			return gatehouse.Block{}, err
+			return none, err
 		}
 		select {
 		case <-time.After(handoverCheck):
 		case <-ctx.Done():
-			return gatehouse.Block{}, ctx.Err()
+			return none, ctx.Err()
 		}
 	}
 }

@@ -52,6 +52,8 @@ func hint(err error) string {
 		return "gatehouse --help lists the commands; gatehouse COMMAND --help explains one"
 	case errors.Is(err, app.ErrInUse):
 		return "one server has one data directory: give the other a --data of its own, or stop this one first"
+	case errors.Is(err, app.ErrCleaning):
+		return "it ends by itself; another node may be at it"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens there already: choose another address with --listen or --admin-listen, such as 127.0.0.1:0 for any free port"
 	case errors.Is(err, os.ErrNotExist):

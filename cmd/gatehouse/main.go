@@ -35,6 +35,7 @@ type cli struct {
 	Alerts  alertsCmd  `cmd:"" help:"Show, test and repeat the messages that tell people of attacks."`
 	Users   usersCmd   `cmd:"" help:"List the accounts."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
+	Cleanup cleanupCmd `cmd:"" help:"Remove what is over: old sessions, blocks, links and records."`
 	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`
 	Config  configCmd  `cmd:"" help:"Print the settings in force, secrets masked."`
 	Version versionCmd `cmd:"" help:"Print the version."`

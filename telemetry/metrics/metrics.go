@@ -52,6 +52,7 @@ type Metrics struct {
 	records  records
 	verdicts verdicts
 	ports    ports
+	cleanUp  cleanUp
 
 	degraded   *label.Table[string, prometheus.Gauge]
 	sent       *label.Table[string, prometheus.Counter]
@@ -82,6 +83,7 @@ func New(o Options) *Metrics {
 	m.records = newRecords(m.registry, o.Rules)
 	m.verdicts = newVerdicts(m.registry, o.Rules)
 	m.ports = newPorts(m.registry)
+	m.cleanUp = newCleanUp(m.registry)
 
 	degraded := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gatehouse_degraded",
