@@ -2,6 +2,7 @@ package httpguard
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -80,6 +81,9 @@ const fallbackBytes = 4 << 20
 //
 // The deadline of a decision is that of the store.
 func RateLimit(rates gatehouse.Rates, o RateLimitOptions) (func(http.Handler) http.Handler, error) {
+	if rates == nil {
+		return nil, errors.New("httpguard: no store of rate limits is given")
+	}
 	policies, err := newPolicies(o.Policies)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,7 @@ func RateLimit(rates gatehouse.Rates, o RateLimitOptions) (func(http.Handler) ht
 	if o.Fallback == nil {
 		o.Fallback = memory.NewRates(memory.Options{MaxBytes: fallbackBytes})
 	}
-	l := &rateLimit{o: o, rates: rates, policies: policies, names: newNamer(o.Secret)}
+	l := &rateLimit{o: o, rates: rates, policies: policies, header: policyItems(policies), names: newNamer(o.Secret)}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if l.admit(w, r) {
@@ -102,6 +106,7 @@ type rateLimit struct {
 	o        RateLimitOptions
 	rates    gatehouse.Rates
 	policies []*policy
+	header   string // RateLimit-Policy, if all of them limit a request
 	names    namer
 	retryAt  atomic.Int64 // ns since 1970, until which rates is left alone
 	tellAt   atomic.Int64 // the same, until which OnError is
@@ -142,7 +147,7 @@ func (l *rateLimit) admit(w http.ResponseWriter, r *http.Request) bool {
 		Problem(w, r, Refused(gatehouse.Decision{Verdict: gatehouse.Busy}))
 		return false
 	}
-	setRateLimit(w.Header(), asked, takes)
+	l.setHeaders(w.Header(), asked, takes)
 	return l.judge(w, r, at, asked, takes)
 }
 

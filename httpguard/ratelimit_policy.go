@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,14 +57,26 @@ const (
 	limitHeader  = "Ratelimit"
 )
 
-// setRateLimit adds lists of items (RFC 9651): strings with integers as
+// policyItems returns the value of RateLimit-Policy.
+func policyItems(list []*policy) string {
+	items := make([]string, len(list))
+	for i, p := range list {
+		items[i] = p.header
+	}
+	return strings.Join(items, ", ")
+}
+
+// setHeaders adds lists of items (RFC 9651): strings with integers as
 // parameters. Items of a limiter further out stay.
-func setRateLimit(h http.Header, asked []*policy, takes []gatehouse.Take) {
+func (l *rateLimit) setHeaders(h http.Header, asked []*policy, takes []gatehouse.Take) {
+	policies := l.header
+	if len(asked) < len(l.policies) {
+		policies = policyItems(asked)
+	}
 	var b [128]byte
-	policies, limits := asked[0].header, b[:0]
+	limits := b[:0]
 	for i, p := range asked {
 		if i > 0 {
-			policies += ", " + p.header
 			limits = append(limits, ", "...)
 		}
 		q := &takes[i].Quota

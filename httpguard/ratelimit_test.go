@@ -346,6 +346,9 @@ func TestRateLimitNested(t *testing.T) {
 
 func TestRateLimitMistakes(t *testing.T) {
 	good := httpguard.Policy{Name: "p", Limit: per(1, time.Second)}
+	if _, err := httpguard.RateLimit(nil, httpguard.RateLimitOptions{Policies: []httpguard.Policy{good}}); err == nil {
+		t.Error("no store")
+	}
 	change := func(f func(*httpguard.Policy)) []httpguard.Policy {
 		p := good
 		f(&p)
@@ -376,7 +379,8 @@ func ExampleRateLimit() {
 			{Name: "burst", Limit: gatehouse.Limit{Threshold: 2, Window: time.Second}, Algorithm: gatehouse.GCRA},
 			{Name: "hour", Limit: gatehouse.Limit{Threshold: 1000, Window: time.Hour}},
 		},
-		Now: func() time.Time { return noon },
+		Now:    func() time.Time { return noon },
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		fmt.Println(err)
