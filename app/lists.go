@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -162,6 +163,9 @@ func (f *listFile) read(now time.Time) (networks int, err error) {
 	return set.Len(), nil
 }
 
+// errAllowed says that an address is never kept out.
+var errAllowed = errors.New("on the allow list")
+
 // listedBlocks are blocks that mind the lists.
 type listedBlocks struct {
 	gatehouse.Blocks
@@ -171,7 +175,7 @@ type listedBlocks struct {
 // Place does not place what would keep out only those who are never kept out.
 func (b listedBlocks) Place(ctx context.Context, block gatehouse.Block) (gatehouse.Block, error) {
 	if p := gatehouse.CleanPrefix(block.Prefix); b.lists.covers(p) {
-		return gatehouse.Block{}, fmt.Errorf("%w: %s is on the allow list", guard.ErrInvalidBlock, gatehouse.FormatPrefix(p))
+		return gatehouse.Block{}, fmt.Errorf("%w: %s is %w", guard.ErrInvalidBlock, gatehouse.FormatPrefix(p), errAllowed)
 	}
 	return b.Blocks.Place(ctx, block)
 }

@@ -121,41 +121,61 @@ func actOn[T any](ctx context.Context, dir string, through, alone func() (T, err
 	}
 }
 
-func (o *Operator) alone(ctx context.Context, act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (gatehouse.Block, error) {
+func (o *Operator) alone(ctx context.Context, act func(*guard.Guard, time.Time) (gatehouse.Block, error)) (done gatehouse.Block, err error) {
+	err = o.withHands(ctx, func(h hands, now time.Time) error {
+		done, err = act(h.guard, now)
+		return err
+	})
+	return done, err
+}
+
+// hands are what blocks are changed with.
+type hands struct {
+	guard  *guard.Guard
+	blocks listedBlocks
+}
+
+// withHands calls act, where no server runs, with the time of the nodes.
+func (o *Operator) withHands(ctx context.Context, act func(hands, time.Time) error) error {
 	var windows gatehouse.Windows = memory.NewWindows(memory.Options{})
 	var blocks gatehouse.Blocks = o.store
 	now := clock{own: time.Now, logger: slog.New(slog.DiscardHandler)}
 	if o.config.Redis.URL != "" {
 		client, err := redis.Open(o.config.Redis.URL, redis.Options{Timeout: operatorPatience})
 		if err != nil {
-			return gatehouse.Block{}, explained(err, "redis.url")
+			return explained(err, "redis.url")
 		}
 		defer client.Close()
 		if err = awaitRedis(ctx, client, operatorPatience); err != nil {
-			return gatehouse.Block{}, explained(err, "the other nodes cannot be told")
+			return explained(err, "the other nodes cannot be told")
 		}
 		now.ask = timeOf(o.config, o.store, client)
 		if err = now.read(ctx); err != nil {
-			return gatehouse.Block{}, explained(err, "the time of the nodes")
+			return explained(err, "the time of the nodes")
 		}
 		shared := redis.NewBlocks(client, redis.BlocksOptions{})
 		defer shared.Close()
 		windows = redis.NewWindows(client, redis.WindowsOptions{})
 		if blocks, err = cached.NewBlocks(ctx, shared, o.store, now.now()); err != nil {
-			return gatehouse.Block{}, err
+			return err
 		}
 	}
-	g, err := guard.New(guard.Options{
+	known, err := openLists(o.config.Lists, now.now, now.logger)
+	if err != nil {
+		return err
+	}
+	h := hands{blocks: listedBlocks{blocks, known}}
+	h.guard, err = guard.New(guard.Options{
 		Windows:   windows,
-		Blocks:    blocks,
+		Blocks:    h.blocks,
 		Sightings: o.store,
 		Journal:   o.store,
 		Secret:    o.keys.Derive("counters"),
 	})
 	if err != nil {
-		return gatehouse.Block{}, err
+		return err
 	}
-	return act(g, now.now())
+	return act(h, now.now())
 }
 
 // operatorPatience is how long a command waits for Redis.
