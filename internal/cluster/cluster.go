@@ -34,7 +34,8 @@ type node struct {
 
 // config is the file that all nodes share. What differs is given to each by
 // flags and the environment.
-const config = `redis: {url: "%s"}
+const config = `# A machine that runs all of this is slow at times, which is no failure of Redis.
+redis: {url: "%s", timeout: 1s}
 postgres: {url: "%s"}
 keys_file: %s
 # The proxy is on this machine, and passes on the client's address.
