@@ -34,10 +34,12 @@ type options struct {
 	warmUp   time.Duration // for each cell, not counted
 	probe    time.Duration // how long to find out what a server can do
 	part     float64       // of that, the rate that is measured
+	rate     int           // requests a second, instead of a part of what it can do; 0: that part
 	workers  uint64        // requests in flight, at most
 	timeout  time.Duration // of a request
 	only     string        // scenarios whose name contains it
 	stores   string
+	binary   string   // of gatehouse; empty: built from the source
 	environ  []string // of the servers, besides this program's
 	postgres map[string]string
 }
@@ -47,8 +49,10 @@ func main() {
 	quick := flag.Bool("quick", false, "2 s for each row: two minutes or so in all, rougher figures")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each row is measured, all its turns together")
 	flag.Float64Var(&o.part, "part", 0.5, "`part` of what the server can do at which it is measured")
+	flag.IntVar(&o.rate, "rate", 0, "the `rate` at which it is measured instead, to compare runs")
 	flag.StringVar(&o.only, "only", "", "run only the scenarios whose name contains `text`")
 	flag.StringVar(&o.stores, "stores", "", "run only with the stores whose name contains `text`: embedded or shared")
+	flag.StringVar(&o.binary, "binary", "", "use this gatehouse `file`, instead of building one")
 	environ := flag.String("env", "", "environment of the servers, to try settings: `NAME=value,...`, such as GOGC=400")
 	postgres := flag.String("postgres", "", "settings of PostgreSQL, to try them: `name=value,...`")
 	asJSON := flag.Bool("json", false, "print one JSON object for each row and each difference")
@@ -67,8 +71,8 @@ func main() {
 		o.environ = strings.Split(*environ, ",")
 	}
 	o.postgres = pairs(*postgres)
-	if o.part <= 0 || o.part >= 1 || o.duration < time.Second {
-		fail(errors.New("-part is between 0 and 1, -duration at least 1s"))
+	if o.part <= 0 || o.part >= 1 || o.rate < 0 || o.duration < time.Second {
+		fail(errors.New("-part is between 0 and 1, -rate not below 0, -duration at least 1s"))
 	}
 	isolate()
 	debug.SetGCPercent(400) // its own collections are nobody's latency
@@ -80,6 +84,9 @@ func main() {
 	defer cancel()
 	r := report{Machine: describe(o)}
 	err := measure(ctx, o, &r, os.Stderr)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever failed because of it
+	}
 	r.Machine.end()
 	if *asJSON {
 		fail(printJSON(os.Stdout, r))

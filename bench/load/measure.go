@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,13 +104,13 @@ func (s *stand) measureScenario(ctx context.Context, store string, c scenario, n
 		cells[i] = cell{node: n, target: c.load(n)}
 	}
 	most, answers, err := capacity(ctx, s.o, cells[len(cells)-1].target, s.o.probe)
+	if err == nil {
+		err = unexpected(c, answers)
+	}
 	if err != nil {
 		return err
 	}
-	if err := unexpected(c, answers); err != nil {
-		return err
-	}
-	rate := max(1, int(most*s.o.part))
+	rate := cmp.Or(s.o.rate, max(1, int(most*s.o.part)))
 	fmt.Fprintf(progress, "%s: %s: %.0f/s saturated, measured at %d/s\n", store, c.name, most, rate)
 	for i := range cells {
 		warm, _, err := fire(ctx, s.o, cells[i].target, rate, s.o.warmUp)

@@ -59,20 +59,31 @@ func newStand(ctx context.Context, o options) (s *stand, err error) {
 	if s.dir, err = servers.NewDirectory("load"); err != nil {
 		return s, err
 	}
-	s.binary = filepath.Join(s.dir.Path, "gatehouse")
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/fluxstudio/gatehouse").Output()
-	if err != nil {
-		return s, fmt.Errorf("find the source: %w", err)
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", s.binary, "./cmd/gatehouse")
-	build.Dir = strings.TrimSpace(string(root))
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return s, fmt.Errorf("build: %w\n%s", err, out)
+	if s.binary, err = s.build(ctx); err != nil {
+		return s, err
 	}
 	_, addr, err := s.standIn("sentry")
 	s.sentry = "http://public@" + addr + "/1"
 	return s, err
+}
+
+// build makes the binary, unless there is one.
+func (s *stand) build(ctx context.Context) (string, error) {
+	if s.o.binary != "" {
+		return filepath.Abs(s.o.binary)
+	}
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/fluxstudio/gatehouse").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the source: %w", err)
+	}
+	binary := filepath.Join(s.dir.Path, "gatehouse")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/gatehouse")
+	build.Dir = strings.TrimSpace(string(root))
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return binary, nil
 }
 
 // share starts the PostgreSQL of servers that share their stores.
@@ -214,11 +225,9 @@ func (s *stand) start(ctx context.Context, v variant, argon bool) (*node, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, address := range blocked {
-		block := exec.CommandContext(ctx, s.binary, "blocks", "add", address, "--config", config, "--data", data)
-		if out, err := block.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("block %s: %w\n%s", address, err, out)
-		}
+	block := exec.CommandContext(ctx, s.binary, "blocks", "add", blocked, "--config", config, "--data", data)
+	if out, err := block.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("block %s: %w\n%s", blocked, err, out)
 	}
 	return n, n.fill(ctx, int(s.o.workers), argon)
 }

@@ -21,7 +21,7 @@ type machine struct {
 	LoadBefore  float64 `json:"load_average_before"` // of one minute
 	LoadAfter   float64 `json:"load_average_after"`
 	CellSeconds float64 `json:"cell_seconds"`
-	Part        float64 `json:"part_of_capacity"`
+	Part        float64 `json:"part_of_capacity,omitempty"`
 	Settings    string  `json:"settings,omitempty"` // that were tried
 }
 
@@ -31,6 +31,9 @@ func describe(o options) machine {
 		settings = append(settings, name+"="+value)
 	}
 	slices.Sort(settings)
+	if o.rate > 0 {
+		o.part = 0
+	}
 	return machine{
 		Go: runtime.Version(), CPUs: runtime.NumCPU(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		LoadBefore: loadAverage(), CellSeconds: o.duration.Seconds(), Part: o.part,
@@ -42,8 +45,11 @@ func (m *machine) end() { m.LoadAfter = loadAverage() }
 
 func (m machine) String() string {
 	text := fmt.Sprintf("%s, %s, %d CPUs that servers, stores and callers share; load average %.1f before and %.1f after; "+
-		"%g s for each row, in turns, at %.0f %% of what server and callers could do together",
-		m.Go, m.Platform, m.CPUs, m.LoadBefore, m.LoadAfter, m.CellSeconds, m.Part*100)
+		"%g s for each row, in turns",
+		m.Go, m.Platform, m.CPUs, m.LoadBefore, m.LoadAfter, m.CellSeconds)
+	if m.Part > 0 {
+		text += fmt.Sprintf(", at %.0f %% of what server and callers could do together", m.Part*100)
+	}
 	if m.Settings != "" {
 		text += "; with " + m.Settings
 	}

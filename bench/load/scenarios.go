@@ -92,15 +92,15 @@ func attackMix(n *node) *target {
 		case 18:
 			n.me(i, t)
 			t.URL = n.url + mePath + "#blocked"
-			t.Header.Set("X-Forwarded-For", blocked[who%uint64(len(blocked))])
+			t.Header.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", who%256))
 		default:
 			n.me(i, t)
 		}
 	})
 }
 
-// blocked are the addresses that an operator has blocked.
-var blocked = []string{"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.5", "203.0.113.6", "203.0.113.7", "203.0.113.8"}
+// blocked is a network that an operator has blocked.
+const blocked = "203.0.113.0/24"
 
 // refreshes uses each session's token once, and its successor later.
 func refreshes(n *node) *target {

@@ -5,7 +5,7 @@ import "fmt"
 // variant is what of Gatehouse is switched on.
 type variant struct {
 	name       string
-	detection  bool
+	detection  bool // the rules, and the limit of requests from one address
 	monitoring bool
 	traces     string // the part of requests that Sentry gets traces of
 }
@@ -47,6 +47,9 @@ monitoring: {enabled: %t}
 # Few people refresh so often as these few accounts.
 rules: {rapid_token_refresh: {threshold: 1000, window: 1s}}
 `, v.detection, v.monitoring)
+	if !v.detection {
+		text += "rate_limit: {per_second: 0, per_minute: 0}\n"
+	}
 	if !argon {
 		text += "passwords: {memory_kib: 128, iterations: 1}\n"
 	}
