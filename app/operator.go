@@ -38,7 +38,7 @@ func Operate(ctx context.Context, c Config) (*Operator, error) {
 	if _, err := os.Stat(databasePath(c.Data)); err != nil && c.Postgres.URL == "" {
 		return nil, fmt.Errorf("there are no records in %s: %w", c.Data, err)
 	}
-	keys, err := loadKeys(c)
+	keys, err := ownKeys(c)
 	if err != nil {
 		return nil, err
 	}
@@ -140,25 +140,35 @@ func (o *Operator) withHands(ctx context.Context, act func(hands, time.Time) err
 	var windows gatehouse.Windows = memory.NewWindows(memory.Options{})
 	var blocks gatehouse.Blocks = o.store
 	now := clock{own: time.Now, logger: slog.New(slog.DiscardHandler)}
+	var client *redis.Client // nil: there is none
 	if o.config.Redis.URL != "" {
-		client, err := redis.Open(o.config.Redis.URL, redis.Options{Timeout: operatorPatience})
-		if err != nil {
+		var err error
+		if client, err = redis.Open(o.config.Redis.URL, redis.Options{Timeout: operatorPatience}); err != nil {
 			return explained(err, "redis.url")
 		}
 		defer client.Close()
 		if err = awaitRedis(ctx, client, operatorPatience); err != nil {
 			return explained(err, "the other nodes cannot be told")
 		}
-		now.ask = timeOf(o.config, o.store, client)
-		if err = now.read(ctx); err != nil {
-			return explained(err, "the time of the nodes")
+		if err = agree(ctx, client, fingerprint(o.keys)); err != nil {
+			return err
 		}
+	}
+	now.ask = timeOf(o.config, o.store, client)
+	if err := now.read(ctx); err != nil {
+		return explained(err, "the time of the nodes")
+	}
+	if client != nil {
 		shared := redis.NewBlocks(client, redis.BlocksOptions{})
 		defer shared.Close()
 		windows = redis.NewWindows(client, redis.WindowsOptions{})
+		var err error
 		if blocks, err = cached.NewBlocks(ctx, shared, o.store, now.now()); err != nil {
 			return err
 		}
+	}
+	if err := o.store.BeginChain(ctx); err != nil {
+		return err
 	}
 	known, err := openLists(o.config.Lists, now.now, now.logger)
 	if err != nil {

@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/app"
 	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/internal/testserver"
+	"github.com/fluxstudio/gatehouse/store/redis"
 )
 
 // serving runs a login server on a data directory and returns what ends it.
@@ -133,5 +136,60 @@ func TestOperatorHearsWhatIsWrong(t *testing.T) {
 	stop()
 	if alone := want("without one"); through != alone {
 		t.Errorf("with a server %q, without one %q", through, alone)
+	}
+}
+
+// A command on a machine without a node acts on all nodes, with their keys only, and
+// what it puts on record does not spoil the security log.
+func TestOperatorOnAMachineOfItsOwn(t *testing.T) {
+	shared := testserver.Redis(t)
+	c := app.Default()
+	c.Redis.URL, c.Redis.Timeout = shared.URL, nothingFails
+	c.Postgres.URL = testserver.SharedPostgres(t).Database(t)
+	c.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
+	startNode(t, c, "elsewhere", 0)
+
+	c.Data, c.Node = t.TempDir(), "desk"
+	o, err := app.Operate(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := o.Block(t.Context(), somebody, time.Hour, "test", "an operator"); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := o.VerifyLog(t.Context(), nil, nil); err != nil || found.Records == 0 {
+		t.Errorf("the log afterwards: %+v, %v", found, err)
+	}
+
+	none := c
+	none.KeysFile = filepath.Join(t.TempDir(), "keys.pem")
+	if o, err := app.Operate(t.Context(), none); !errors.Is(err, os.ErrNotExist) {
+		if err == nil {
+			o.Close()
+		}
+		t.Errorf("without keys: %v", err)
+	}
+	if _, err := os.Stat(none.KeysFile); err == nil {
+		t.Error("it has made keys")
+	}
+	if _, err := accounts.LoadOrCreateKeyFile(none.KeysFile); err != nil {
+		t.Fatal(err)
+	}
+	other, err := app.Operate(t.Context(), none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Unblock(t.Context(), somebody, "an operator"); !errors.Is(err, redis.ErrDisagree) {
+		t.Errorf("with other keys: %v", err)
+	}
+
+	shared.Kill()
+	if _, err := o.Unblock(t.Context(), somebody, "an operator"); !errors.Is(err, gatehouse.ErrUnavailable) {
+		t.Errorf("while Redis is down: %v", err)
+	}
+	if _, found, err := o.Store().Blocked(t.Context(), somebody.Addr(), time.Now()); !found || err != nil {
+		t.Errorf("the block is gone: %v", err)
 	}
 }

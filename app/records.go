@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/fluxstudio/gatehouse/accounts"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
@@ -16,6 +17,16 @@ func loadKeys(c Config) (accounts.Keys, error) {
 		return accounts.LoadOrCreateKeyFile(c.KeysFile)
 	}
 	return accounts.LoadOrCreateKeys(c.Data)
+}
+
+// ownKeys reads the keys of a server for a command beside it, which makes none: with
+// keys of its own it would spoil the security log.
+func ownKeys(c Config) (accounts.Keys, error) {
+	path := cmp.Or(c.KeysFile, filepath.Join(c.Data, accounts.KeyFile))
+	if _, err := os.Stat(path); err != nil {
+		return accounts.Keys{}, fmt.Errorf("the keys of the server are needed: %w", err)
+	}
+	return loadKeys(c)
 }
 
 // NodeName returns the name that this node's records have in the security log.

@@ -99,9 +99,10 @@ func readHash(b []byte) (h chain.Hash) {
 	return h
 }
 
-// openChain gives a new log its signed, empty head: a log without one has lost
-// it.
-func (s *Store) openChain(ctx context.Context) error {
+// BeginChain gives the chain of this node its signed, empty head if it has none: a
+// chain without one has lost it. To open a store does so; a process that was attached
+// to one does it before it appends, as it may be the first of its node.
+func (s *Store) BeginChain(ctx context.Context) error {
 	_, err := change(ctx, s, lockChain(s.writer.link.node), func(ctx context.Context, h *handle) (struct{}, error) {
 		l := &s.writer.link
 		head, err := headOf(ctx, h, l.node)

@@ -47,7 +47,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openChain(ctx); err != nil {
+	if err := s.BeginChain(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sql: open PostgreSQL: %w", err), s.Close())
 	}
 	return s, nil

@@ -89,7 +89,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openChain(ctx); err != nil {
+	if err := s.BeginChain(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sql: open %s: %w", path, err), s.Close())
 	}
 	return s, nil
