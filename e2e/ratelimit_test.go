@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The limits of an address hold before anything else is asked, are told in the
@@ -50,4 +51,25 @@ func TestRateLimitByDefault(t *testing.T) {
 	if a := s.login("ada@example.com", password, "192.0.2.2"); a.header.Get("RateLimit-Policy") != `"second";q=100;w=1, "minute";q=1200;w=60` {
 		t.Errorf("%v", a.header)
 	}
+}
+
+// Nodes share the limits; while Redis is dead each keeps half of them by itself,
+// and nobody is answered 5xx or let through without limit.
+func TestClusterRateLimit(t *testing.T) {
+	c := startCluster(t, 3, patient+"rate_limit: {per_second: 0, per_minute: 60}\n", byDefault)
+	from := 0
+	passed := func() int {
+		from++
+		got := c.statuses(t, repeated(150, call{method: "GET", path: "/x", from: fmt.Sprintf("192.0.2.%d", from)})...)
+		if got[http.StatusNotFound]+got[http.StatusTooManyRequests] != 150 {
+			t.Errorf("answers: %v", got)
+		}
+		return got[http.StatusNotFound]
+	}
+	shared := func() bool { n := passed(); return n >= 60 && n <= 75 } // one in a second drains
+	within(t, 30*time.Second, "the nodes share the limits", shared)
+	c.redis.Kill()
+	within(t, 30*time.Second, "each node keeps half of the limits", func() bool { n := passed(); return n >= 85 && n <= 105 })
+	c.redis.Start()
+	within(t, 30*time.Second, "the nodes share the limits again", shared)
 }

@@ -73,7 +73,7 @@ for i = 1, #KEYS do
     local value, at = values[i], begins[i]
     if fit then
       local kept, entry = used > 0 and value:sub(at) or '', pack('>I6', t)
-      if used > 0 and kept:sub(-8, -3) == entry then -- the same millisecond
+      if kept:sub(-8, -3) == entry then -- the same millisecond
         kept, entry = kept:sub(1, -9), entry .. pack('>I2', unpacked('>I2', kept, #kept - 1) + cost)
       else
         entry = entry .. pack('>I2', cost)
