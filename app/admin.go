@@ -24,7 +24,7 @@ func (a *App) adminHandler() http.Handler {
 	if addr, ok := a.admin.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
 		h = onlyByAddress(h)
 	}
-	return httpguard.New(nil, httpguard.Options{Now: a.clock.now, Logger: a.logger, Mux: mux}).Wrap(h)
+	return httpguard.New(nil, httpguard.Options{Now: a.clock.now, Logger: a.logger, Mux: mux, MaxBody: importBytes}).Wrap(h)
 }
 
 // report tells how the server is. It is alive as long as it can say so: to start

@@ -17,6 +17,8 @@ type blocksCmd struct {
 	List   blocksListCmd   `cmd:"" default:"withargs" help:"List the blocks in force."`
 	Add    blocksAddCmd    `cmd:"" help:"Keep an address or a network out, at once."`
 	Remove blocksRemoveCmd `cmd:"" help:"Let an address or a network back in, at once."`
+	Export blocksExportCmd `cmd:"" help:"Print the blocks in force as a list for other programs."`
+	Import blocksImportCmd `cmd:"" help:"Keep all addresses and networks on a list out, at once."`
 }
 
 type blocksListCmd struct {
@@ -110,10 +112,18 @@ func (cmd *blocksRemoveCmd) Run(ctx context.Context, c console) error {
 // by which it is counted.
 func blockPrefix(s string) (netip.Prefix, error) {
 	p, err := parsePrefix(s)
-	if err == nil && p.IsSingleIP() {
-		p = clientip.CountingPrefix(p.Addr())
+	if err != nil {
+		return p, err
 	}
-	return p, err
+	return asBlocked(p), nil
+}
+
+// asBlocked returns the network that is blocked in the place of p.
+func asBlocked(p netip.Prefix) netip.Prefix {
+	if p.IsSingleIP() {
+		return clientip.CountingPrefix(p.Addr())
+	}
+	return p
 }
 
 func operatorName() string {
