@@ -118,20 +118,28 @@ func (s *alerts) attempted(at outbox.Attempt) {
 			m.AlertFailed(d.Channel)
 		}
 		s.app.logger.Error("a message was given up", "channel", d.Channel, "delivery", d.ID, "attempts", d.Attempts, "error", at.Err)
-		select {
-		case s.changed <- struct{}{}:
-		default:
-		}
+		s.recount()
 	default:
 		s.app.logger.Warn("a message could not be delivered yet", "channel", d.Channel, "delivery", d.ID, "attempts", d.Attempts, "error", at.Err)
 	}
 	s.report(func(s *alerts) {
 		if at.Err == nil {
 			delete(s.failing, d.Channel)
+			if s.dead > 0 { // it may have been one of them
+				s.recount()
+			}
 		} else {
 			s.failing[d.Channel] = at.Err
 		}
 	})
+}
+
+// recount has the messages that were given up counted soon. It does not wait.
+func (s *alerts) recount() {
+	select {
+	case s.changed <- struct{}{}:
+	default: // they are about to be
+	}
 }
 
 // How long a message that was given up is shown on the health page, and how often

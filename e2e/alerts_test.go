@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -126,8 +127,11 @@ func cutting(w http.ResponseWriter, _ *http.Request) {
 const webhookSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 // alerting is a configuration that alerts a receiver of brute force.
-func alerting(r *receiver, more string) string {
-	return cheapHash + proxied + fmt.Sprintf(`
+func alerting(r *receiver, more string) string { return cheapHash + proxied + alertsOnly(r, more) }
+
+// alertsOnly is the part of alerting that is about alerts.
+func alertsOnly(r *receiver, more string) string {
+	return fmt.Sprintf(`
 alerts:
   channels:
     hook: {type: webhook, url: %q, secret: %s, allow: [127.0.0.1/32], allow_http: true}
@@ -203,5 +207,68 @@ func TestAlertIsClosed(t *testing.T) {
 				t.Errorf("the alert does not say %q: %+v", name, h)
 			}
 		}
+	}
+}
+
+// Two nodes on one PostgreSQL, of which one after the other is killed: each attack
+// is one alert.
+func TestClusterAlerts(t *testing.T) {
+	r := newReceiver(t)
+	c := startCluster(t, 2, alertsOnly(r, ""), nothingFails)
+	r.be(failing, false)
+	attacks := rounds(100, 12)
+	for i := range attacks {
+		c.nodes[i%2].attack(fmt.Sprintf("198.51.100.%d", i+1))
+		if i%4 == 3 {
+			victim := c.nodes[i/4%2]
+			victim.stop(syscall.SIGKILL)
+			victim.run()
+		}
+	}
+	r.be(nil, false)
+	within(t, time.Minute, "all alerts have arrived", func() bool { return len(r.got("finding.opened")) >= attacks })
+	about := map[string]int{}
+	for _, h := range r.got("finding.opened") {
+		about[h.fact("Address")]++
+	}
+	for i := range attacks {
+		if from := fmt.Sprintf("198.51.100.%d", i+1); about[from] != 1 {
+			t.Errorf("%d alerts about %s", about[from], from)
+		}
+	}
+}
+
+// What a receiver does not want is given up, shown, and tried again when somebody
+// says so.
+func TestAlertsGivenUp(t *testing.T) {
+	r := newReceiver(t)
+	r.be(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, false)
+	s := start(t, alerting(r, ""))
+	if out, code := s.command("alerts", "test"); code != 1 || !strings.Contains(out, "410 Gone") {
+		t.Errorf("alerts test: exit %d: %s", code, out)
+	}
+	s.attack("198.51.100.7")
+	within(t, 20*time.Second, "it is given up", func() bool {
+		out, code := s.command("alerts")
+		return code == 0 && strings.Contains(out, "dead") && strings.Contains(out, "410 Gone")
+	})
+	within(t, 20*time.Second, "the health page says so", func() bool { return s.health("/healthz").Parts["alerts"].Status == "degraded" })
+	if n := s.metric(`gatehouse_alerts_failed_total{channel="hook"}`); n != 1 {
+		t.Errorf("%v alerts failed, as the metrics have it", n)
+	}
+	r.be(nil, false)
+	if out, code := s.command("alerts", "test"); code != 0 || !strings.Contains(out, "delivered") || len(r.got("gatehouse.test")) != 1 {
+		t.Errorf("alerts test: exit %d: %s", code, out)
+	}
+	if out, code := s.command("alerts", "retry", "--all"); code != 0 || !strings.HasPrefix(out, "1 ") {
+		t.Errorf("alerts retry: exit %d: %s", code, out)
+	}
+	within(t, 20*time.Second, "it is delivered", func() bool { return len(r.got("finding.opened")) == 1 })
+	within(t, 40*time.Second, "all is well", func() bool { return s.health("/healthz").Parts["alerts"].Status == "ok" })
+	if out, code := s.command("alerts", "retry", "none"); code != 3 {
+		t.Errorf("retry of what is not there: exit %d: %s", code, out)
+	}
+	if out, code := s.command("alerts", "--json"); code != 0 || strings.Contains(out, `"state"`) || !strings.Contains(out, `"key":"brute_force 198.51.100.7"`) {
+		t.Errorf("alerts: exit %d: %s", code, out)
 	}
 }
