@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"math/big"
+	"sort"
 	"testing"
 	"time"
 
@@ -86,9 +87,7 @@ func (m *rateModel) charge(at time.Time, cost int) {
 
 func (m *rateModel) quota(at time.Time, cost int, over bool) gatehouse.Quota {
 	q := gatehouse.Quota{Over: over, ResetAfter: m.until(at, m.freeAt(at, m.take.Limit.Threshold))}
-	for q.Remaining < m.take.Limit.Threshold && m.fits(at, q.Remaining+1) {
-		q.Remaining++
-	}
+	q.Remaining = sort.Search(m.take.Limit.Threshold, func(n int) bool { return !m.fits(at, n+1) })
 	if over && cost <= m.take.Limit.Threshold {
 		q.RetryAfter = m.until(at, m.freeAt(at, cost))
 	}
