@@ -25,17 +25,22 @@ type answer struct {
 // schedule is vegeta's constant pacer, and knows when each request is due.
 //
 // Vegeta counts latency from when a worker takes a request up. Its pacer makes up
-// for lost time, so the requests it owes are sent, but the wait is nobody's: with
-// too few workers, or a machine too busy, latencies would look better than they
-// are.
+// for lost time, but the wait is nobody's: with too few workers, or a machine too
+// busy, latencies would look better than they are. And an attack that has a
+// duration forgets what it owes at the end; this one sends so many requests,
+// however late.
 type schedule struct {
 	vegeta.ConstantPacer
-	began time.Time // known once the attack has begun, and safe to read when it is over
+	requests uint64
+	began    time.Time // known once the attack has begun, and safe to read when it is over
 }
 
 func (s *schedule) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
 	if s.began.IsZero() {
 		s.began = time.Now().Add(-elapsed)
+	}
+	if hits >= s.requests {
+		return 0, true
 	}
 	return s.ConstantPacer.Pace(elapsed, hits)
 }
@@ -64,7 +69,8 @@ func newClient(o options) *http.Client {
 // the time until the last of them.
 func fire(ctx context.Context, o options, t *target, rate int, duration time.Duration) ([]answer, time.Duration, error) {
 	pacer := &schedule{ConstantPacer: vegeta.ConstantPacer{Freq: rate, Per: time.Second}}
-	results, err := send(ctx, t, pacer, duration,
+	pacer.requests = max(1, uint64(duration.Seconds()*float64(rate)))
+	results, err := send(ctx, t, pacer, 0,
 		vegeta.Workers(min(16, o.workers)), vegeta.MaxWorkers(o.workers), vegeta.Client(t.client))
 	if err != nil {
 		return nil, 0, err

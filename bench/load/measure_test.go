@@ -14,13 +14,16 @@ import (
 // alone waits for it.
 func TestLatencyCountsFromTheSchedule(t *testing.T) {
 	began := time.Now()
-	s := &schedule{ConstantPacer: vegeta.ConstantPacer{Freq: 100, Per: time.Second}}
+	s := &schedule{ConstantPacer: vegeta.ConstantPacer{Freq: 100, Per: time.Second}, requests: 4}
 	wait, stop := s.Pace(0, 0)
 	if wait != 10*time.Millisecond || stop {
 		t.Fatalf("the first request waits %v", wait)
 	}
 	if wait, _ := s.Pace(500*time.Millisecond, 3); wait > 0 {
 		t.Errorf("one that is owed waits %v", wait)
+	}
+	if _, stop := s.Pace(500*time.Millisecond, 4); !stop {
+		t.Error("more are sent than were due")
 	}
 	for seq, want := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond} {
 		if got := s.due(uint64(seq)).Sub(began); got < want || got > want+time.Second/2 {
