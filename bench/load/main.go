@@ -45,7 +45,7 @@ type options struct {
 }
 
 func main() {
-	o := options{warmUp: 500 * time.Millisecond, probe: time.Second, workers: 256, timeout: 10 * time.Second}
+	o := options{warmUp: 500 * time.Millisecond, probe: time.Second, workers: 256, timeout: 30 * time.Second}
 	quick := flag.Bool("quick", false, "2 s for each row: two minutes or so in all, rougher figures")
 	flag.DurationVar(&o.duration, "duration", 10*time.Second, "how long each row is measured, all its turns together")
 	flag.Float64Var(&o.part, "part", 0.5, "`part` of what the server can do at which it is measured")

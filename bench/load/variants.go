@@ -50,8 +50,11 @@ rules: {rapid_token_refresh: {threshold: 1000, window: 1s}}
 	if !v.detection {
 		text += "rate_limit: {per_second: 0, per_minute: 0}\n"
 	}
-	if !argon {
-		text += "passwords: {memory_kib: 128, iterations: 1}\n"
+	// All callers that find out what a server can do may have to wait for a hash.
+	if argon {
+		text += "passwords: {wait: 20s}\n"
+	} else {
+		text += "passwords: {memory_kib: 128, iterations: 1, wait: 20s}\n"
 	}
 	if v.monitoring {
 		text += fmt.Sprintf("sentry: {dsn: %q, traces_sample_rate: %s}\n", sentry, v.traces)
