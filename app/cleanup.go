@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -49,8 +50,19 @@ func (a *App) cleanUpUntil(ctx context.Context) error {
 	}
 }
 
-// parseSchedule reads a crontab line, in UTC unless it says otherwise.
-func parseSchedule(line string) (cron.Schedule, error) { return cron.ParseStandard(line) }
+// parseSchedule reads a crontab line of five fields, as Sentry takes it too. It
+// refuses one that never comes, and a time zone, on which the parser would panic
+// if nothing follows.
+func parseSchedule(line string) (cron.Schedule, error) {
+	if strings.Contains(line, "=") {
+		return nil, errors.New("a schedule is in UTC")
+	}
+	s, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(line)
+	if err == nil && s.Next(time.Unix(0, 0).UTC()).IsZero() {
+		err = errors.New("no such day")
+	}
+	return s, err
+}
 
 // cleanUpFor cleans up unless another node does, or has done so for the same
 // instant of the schedule.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,6 +142,64 @@ func TestCleanUpOnce(t *testing.T) {
 	}
 	if err := nodes[1].cleanUpFor(t.Context(), due.Add(time.Hour)); err != nil || blocks() != 0 {
 		t.Errorf("an hour later: %v, %d left", err, blocks())
+	}
+}
+
+// It is done when the schedule says so, in UTC, and not before.
+func TestCleanUpByTheSchedule(t *testing.T) {
+	due := time.Date(2026, 3, 1, 12, 17, 0, 0, time.UTC)
+	c := Default()
+	c.Listen, c.AdminListen, c.Data = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
+	c.CleanUp.Schedule = "17 12 * * *"
+	var late atomic.Bool
+	var asked atomic.Int32
+	a, err := New(t.Context(), c, Options{Now: func() time.Time {
+		asked.Add(1)
+		now := due.In(time.FixedZone("", 5*3600))
+		if !late.Load() {
+			now = now.Add(-time.Millisecond)
+		}
+		return now
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ended := make(chan error)
+	before := asked.Load()
+	go func() { ended <- a.cleanUpUntil(ctx) }()
+	for asked.Load() < before+10 { // it has looked at the clock a few times
+		runtime.Gosched()
+	}
+	if at, err := a.records.DutyDone(ctx, cleanUpDuty); err != nil || !at.IsZero() {
+		t.Errorf("early: %v, %v", at, err)
+	}
+	late.Store(true)
+	for at := (time.Time{}); at.IsZero(); {
+		if at, err = a.records.DutyDone(ctx, cleanUpDuty); err != nil {
+			t.Fatal(err)
+		}
+		if !at.IsZero() && !at.Equal(due) {
+			t.Errorf("done for %v", at)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestParseSchedule(t *testing.T) {
+	for line, ok := range map[string]bool{
+		"17 * * * *": true, "*/5 2-4 1,15 jan mon-fri": true, "0 0 29 2 *": true,
+		"": false, "* * *": false, "0 0 30 2 *": false, "61 * * * *": false, "@every 1s": false, "TZ=": false, "TZ=UTC": false, "CRON_TZ=UTC * * * * *": false,
+		"* * * * * *": false, "*/0 * * * *": false,
+	} {
+		if _, err := parseSchedule(line); (err == nil) != ok {
+			t.Errorf("%q: %v", line, err)
+		}
 	}
 }
 

@@ -77,7 +77,7 @@ func exportTarget() setting {
 		})
 }
 
-// schedule is a crontab line of five fields, or one such as @daily.
+// schedule is a crontab line of five fields.
 func schedule(key, about string, field func(*Config) *string) setting {
 	return text(key, about, "use a crontab line such as 17 * * * *", field, func(s string) bool {
 		_, err := parseSchedule(s)
