@@ -67,14 +67,23 @@ func TestResetPassword(t *testing.T) {
 		t.Errorf("still signed in: %+v, %v", devices, err)
 	}
 	for purpose, ttl := range map[accounts.Purpose]time.Duration{accounts.ToReset: time.Hour, accounts.ToDisown: 7 * 24 * time.Hour} {
+		use := func(token string) error {
+			if purpose == accounts.ToDisown {
+				_, err := s.Disown(t.Context(), token)
+				return err
+			}
+			_, err := s.ResetPassword(t.Context(), token, nextPassword)
+			return err
+		}
 		token := issue(t, s, u, purpose)
 		at.advance(ttl)
-		_, err := s.ResetPassword(t.Context(), token, nextPassword)
-		if purpose == accounts.ToDisown {
-			_, err = s.Disown(t.Context(), token)
-		}
-		if !errors.Is(err, accounts.ErrLinkOver) {
+		if err := use(token); !errors.Is(err, accounts.ErrLinkOver) {
 			t.Errorf("%s as it expires: %v", purpose, err)
+		}
+		token = issue(t, s, u, purpose)
+		at.advance(ttl - time.Microsecond)
+		if err := use(token); err != nil {
+			t.Errorf("%s before it expires: %v", purpose, err)
 		}
 	}
 }
