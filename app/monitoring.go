@@ -189,6 +189,10 @@ func (m *monitoring) blocks(next gatehouse.Blocks) gatehouse.Blocks {
 	return measured(m, next, (*metrics.Metrics).Blocks, (*trace.Tracer).Blocks)
 }
 
+func (m *monitoring) rates(next gatehouse.Rates) gatehouse.Rates {
+	return measured(m, next, (*metrics.Metrics).Rates, (*trace.Tracer).Rates)
+}
+
 func (m *monitoring) sightings(next gatehouse.Sightings) gatehouse.Sightings {
 	return measured(m, next, (*metrics.Metrics).Sightings, (*trace.Tracer).Sightings)
 }

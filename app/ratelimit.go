@@ -50,7 +50,7 @@ func (a *App) rateLimit(keys accounts.Keys) (func(http.Handler) http.Handler, er
 			return httpguard.ByPrefix(r)
 		}
 	}
-	return httpguard.RateLimit(a.rates(), httpguard.RateLimitOptions{
+	return httpguard.RateLimit(a.monitoring.rates(a.rates()), httpguard.RateLimitOptions{
 		Policies:  policies,
 		Secret:    keys.Derive("rate limits"),
 		Logger:    a.logger,

@@ -36,7 +36,7 @@ type Options struct {
 	// Rules are the rules in force, whose findings are counted from zero on.
 	// Default: rules.Default().
 	Rules rules.Set
-	// SampleEvery is how many calls of Windows.Hit and Blocks.Blocked there are
+	// SampleEvery is how many calls of Windows.Hit, Rates.Take and Blocks.Blocked there are
 	// for each one timed, rounded down to a power of two. Default: 8. 1 times
 	// each.
 	SampleEvery int
