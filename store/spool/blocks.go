@@ -35,10 +35,10 @@ func (s *Spool) Place(ctx context.Context, b gatehouse.Block) (gatehouse.Block, 
 func (s *Spool) placeDirect(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
 	defer cancel()
-	s.change(func(v *view) { v.begin() })
+	s.change(func(v *view) { v.begin(b.Prefix) })
 	standing, err := s.blocks.Place(ctx, b)
 	s.change(func(v *view) {
-		v.end()
+		v.end(b.Prefix)
 		if err == nil {
 			v.holds(standing)
 		}
@@ -93,10 +93,10 @@ func (s *Spool) Lift(ctx context.Context, prefix netip.Prefix, at time.Time) (ga
 func (s *Spool) liftDirect(ctx context.Context, prefix netip.Prefix, at time.Time) (gatehouse.Block, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
 	defer cancel()
-	s.change(func(v *view) { v.begin() })
+	s.change(func(v *view) { v.begin(prefix) })
 	lifted, err := s.blocks.Lift(ctx, prefix, at)
 	s.change(func(v *view) {
-		v.end()
+		v.end(prefix)
 		if err == nil {
 			delete(v.known, prefix)
 		}
@@ -110,7 +110,7 @@ func (s *Spool) liftDirect(ctx context.Context, prefix netip.Prefix, at time.Tim
 func (s *Spool) List(ctx context.Context, at time.Time) ([]gatehouse.Block, error) {
 	s.mu.Lock()
 	closed, ask := s.closed, s.answers || !s.view.complete
-	ops, changes, quiet := s.view.snapshot(), s.view.changes, s.view.changing == 0
+	ops := s.view.snapshot()
 	s.mu.Unlock()
 	if closed {
 		return nil, fmt.Errorf("spool: %w", ErrClosed)
@@ -119,11 +119,6 @@ func (s *Spool) List(ctx context.Context, at time.Time) ([]gatehouse.Block, erro
 	if ask {
 		var list []gatehouse.Block
 		if list, err = s.listDirect(ctx, at); err == nil {
-			s.change(func(v *view) {
-				if quiet && v.changing == 0 && v.changes == changes {
-					v.learn(list)
-				}
-			})
 			return merge(list, ops, at), nil
 		}
 		if !down(err) {
@@ -142,7 +137,16 @@ func (s *Spool) List(ctx context.Context, at time.Time) ([]gatehouse.Block, erro
 func (s *Spool) listDirect(ctx context.Context, at time.Time) ([]gatehouse.Block, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
 	defer cancel()
-	return s.blocks.List(ctx, at)
+	var since uint64
+	s.change(func(v *view) { since = v.read() })
+	list, err := s.blocks.List(ctx, at)
+	s.change(func(v *view) {
+		if err == nil {
+			v.learn(list, since)
+		}
+		v.done()
+	})
+	return list, err
 }
 
 // Blocked implements gatehouse.Blocks. It asks the store while that is up and

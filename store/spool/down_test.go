@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -347,5 +348,50 @@ func TestBlocksWhileTheStoreFlaps(t *testing.T) {
 		if !strings.HasSuffix(b.ID, "/9") {
 			t.Errorf("%+v was lifted", b)
 		}
+	}
+}
+
+// A block that another node has placed, and that this one has listed, is listed as
+// well once the store is down: whoever compares lists would take it for lifted
+// otherwise. Changes under way at the time are no hindrance.
+func TestListedOnceIsListedWhileDown(t *testing.T) {
+	f := open(t, quick(spool.Options{}))
+	begun, release := make(chan struct{}, 2), make(chan struct{})
+	f.store.refuse = func(string) error {
+		begun <- struct{}{}
+		<-release
+		return nil
+	}
+	ids := func() (ids []string) {
+		t.Helper()
+		list, err := f.List(t.Context(), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range list {
+			ids = append(ids, b.ID)
+		}
+		return ids
+	}
+	ids()
+	if _, err := f.store.Store.Place(t.Context(), block("elsewhere", "192.0.2.1/32", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	placed := make(chan error, 1)
+	go func() {
+		_, err := f.Place(t.Context(), block("slow", "192.0.2.2/32", time.Hour))
+		placed <- err
+	}()
+	<-begun
+	if got := ids(); !slices.Equal(got, []string{"elsewhere"}) {
+		t.Fatalf("listed %v", got)
+	}
+	close(release)
+	if err := <-placed; err != nil {
+		t.Fatal(err)
+	}
+	f.store.fail(gatehouse.ErrUnavailable)
+	if got := ids(); !slices.Equal(got, []string{"elsewhere", "slow"}) {
+		t.Errorf("while the store is down: %v", got)
 	}
 }

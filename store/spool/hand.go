@@ -183,7 +183,8 @@ func (s *Spool) handBlock(ctx context.Context, p piece, stands gatehouse.Block, 
 	if l != nil && !(ok && l.lifts(stands)) {
 		return stands, ok, nil
 	}
-	s.change(func(v *view) { v.begin() })
+	prefix := p.entry.prefix()
+	s.change(func(v *view) { v.begin(prefix) })
 	var err error
 	if l == nil {
 		var held gatehouse.Block
@@ -194,13 +195,13 @@ func (s *Spool) handBlock(ctx context.Context, p piece, stands gatehouse.Block, 
 		stands, ok, err = gatehouse.Block{}, false, nil
 	}
 	s.change(func(v *view) {
-		v.end()
+		v.end(prefix)
 		switch {
 		case err != nil:
 		case ok:
 			v.holds(stands)
 		default:
-			delete(v.known, l.Prefix)
+			delete(v.known, prefix)
 		}
 	})
 	if err != nil && !retry(err) {

@@ -16,14 +16,19 @@ type view struct {
 	known    map[netip.Prefix]gatehouse.Block
 	complete bool // known has been the whole list once
 	ops      map[netip.Prefix][]entry
-	// A list is taken over only if no block changed while the store was asked.
-	changes  uint64
-	changing int
-	prune    int // when known has so many, those that have ended are removed
+	// A list says nothing about a block that changed while the store was asked.
+	changes  uint64                  // counts the beginnings and ends of changes
+	changing map[netip.Prefix]int    // how many are under way
+	changed  map[netip.Prefix]uint64 // when the last one began or ended, while lists are read
+	reading  int                     // lists
+	prune    int                     // when known has so many, those that have ended are removed
 }
 
 func newView() view {
-	return view{known: map[netip.Prefix]gatehouse.Block{}, ops: map[netip.Prefix][]entry{}}
+	return view{
+		known: map[netip.Prefix]gatehouse.Block{}, ops: map[netip.Prefix][]entry{},
+		changing: map[netip.Prefix]int{}, changed: map[netip.Prefix]uint64{},
+	}
 }
 
 // prefix of an operation; the zero prefix for a record.
@@ -54,12 +59,36 @@ func (v *view) drop(e entry) {
 	}
 }
 
-// begin and end enclose a change of the store's blocks.
-func (v *view) begin() { v.changing++ }
+// begin and end enclose a change of the store's block of a prefix.
+func (v *view) begin(p netip.Prefix) {
+	v.changing[p]++
+	v.touch(p)
+}
 
-func (v *view) end() {
-	v.changing--
+func (v *view) end(p netip.Prefix) {
+	if v.changing[p]--; v.changing[p] == 0 {
+		delete(v.changing, p)
+	}
+	v.touch(p)
+}
+
+func (v *view) touch(p netip.Prefix) {
 	v.changes++
+	if v.reading > 0 {
+		v.changed[p] = v.changes
+	}
+}
+
+// read and done enclose the reading of the store's list.
+func (v *view) read() (since uint64) {
+	v.reading++
+	return v.changes
+}
+
+func (v *view) done() {
+	if v.reading--; v.reading == 0 {
+		clear(v.changed)
+	}
 }
 
 // holds notes that the store holds b.
@@ -126,13 +155,22 @@ func (v *view) knownList() []gatehouse.Block {
 	return list
 }
 
-// learn takes over the store's whole list.
-func (v *view) learn(list []gatehouse.Block) {
-	v.known = make(map[netip.Prefix]gatehouse.Block, len(list))
+// learn takes over the store's whole list, but for what changed since it was asked:
+// about that, what is known here is newer.
+func (v *view) learn(list []gatehouse.Block, since uint64) {
+	settled := func(p netip.Prefix) bool { return v.changing[p] == 0 && v.changed[p] <= since }
+	known := make(map[netip.Prefix]gatehouse.Block, len(list))
 	for _, b := range list {
-		v.known[b.Prefix] = b
+		if settled(b.Prefix) {
+			known[b.Prefix] = b
+		}
 	}
-	v.complete = true
+	for p, b := range v.known {
+		if !settled(p) {
+			known[p] = b
+		}
+	}
+	v.known, v.complete = known, true
 }
 
 // merge returns the blocks in force at an instant, in order of their prefixes,
