@@ -7,6 +7,8 @@
 // them), and bounds its body. What it found out is in the request's context:
 // see FromContext.
 //
+// RateLimit is middleware of its own, for limits of any kind on any handler.
+//
 // Refusals and errors are problem documents (RFC 9457), written by Problem in
 // one place. HandlerFunc lets handlers return them, Routes gives a
 // http.ServeMux such answers for unknown paths and methods, and Server has the

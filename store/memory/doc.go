@@ -5,7 +5,7 @@
 // [Windows] is built for a hostile crowd: exact sliding windows, a byte budget
 // that a flood of invented keys cannot exceed, and no goroutine, no full sweep
 // and no allocation on the way of a request. See its documentation for what is
-// evicted when the budget is used up.
+// evicted when the budget is used up. [Rates] limits rates in the same manner.
 //
 // [Blocks] answers without a lock. [Sightings] and [Journal] are bounded and
 // meant for tests, demonstrations and as a stand-in while a durable store is
@@ -15,7 +15,7 @@ package memory
 // Options bounds what the stores of this package keep. The zero value is ready
 // to use; each constructor reads only its own fields.
 type Options struct {
-	// MaxBytes bounds the live memory of a Windows store: tables, rings of
+	// MaxBytes bounds the live memory of a Windows or Rates store: tables, rings of
 	// timestamps and reservations, not parked goroutines. While a table
 	// grows, up to 1/256 of it is held twice, and what was let go of stays
 	// with the garbage collector for a while. Zero means 64 MiB, room for
