@@ -34,7 +34,7 @@ bench: ## Counters beside others', the log, the chain of middleware and Sentry, 
 	$(GO) test -run '^$$' -bench VerifyLog -benchtime 3x ./store/sql
 	$(GO) test -run '^$$' -bench Chain ./telemetry/sentrytel
 	$(GO) test -run '^$$' -bench LoginBesideSentry -benchtime 300x ./app
-	$(GO) test -run TestCleanUpBesideLogins -v ./e2e -long
+	$(GO) test -run TestCleanUpBesideLogins -timeout 60m -v ./e2e -long
 	$(GO) test -run '^$$' -bench LoginBesideAlerts -benchtime 300x ./app
 
 .PHONY: load
