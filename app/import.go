@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,7 @@ const importSlack = time.Minute
 // How many entries go to the server at once, in how many bytes at most, how long
 // it may take, and how many wait there for the disk together.
 const (
-	importBatch    = 5_000
+	importBatch    = 10_000
 	importBytes    = 16 << 20
 	importPatience = 5 * time.Minute
 	importParallel = 128
@@ -113,15 +114,12 @@ func (h hands) importAll(ctx context.Context, now time.Time, q importRequest) (t
 	for _, b := range list {
 		standing[b.Prefix] = b
 	}
-	scrubber := scrub.New(scrub.Options{}) // people paste what they have before them
+	scrubbed := scrubbing() // people paste what they have before them
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(importParallel)
 	for _, e := range q.Entries {
-		want := gatehouse.Block{Prefix: gatehouse.CleanPrefix(e.Prefix), Reason: scrubber.Text(e.Reason), By: q.By, Created: now, Until: e.Until}
-		if e.Reason == "" {
-			want.Reason = scrubber.Text(q.Reason)
-		}
+		want := gatehouse.Block{Prefix: gatehouse.CleanPrefix(e.Prefix), Reason: scrubbed(cmp.Or(e.Reason, q.Reason)), By: q.By, Created: now, Until: e.Until}
 		if e.Until.IsZero() && q.For > 0 {
 			want.Until = now.Add(q.For)
 		}
@@ -135,6 +133,18 @@ func (h hands) importAll(ctx context.Context, now time.Time, q importRequest) (t
 		})
 	}
 	return total, group.Wait()
+}
+
+// scrubbing returns what takes secrets out of texts that often come again. It is
+// for one caller at a time.
+func scrubbing() func(string) string {
+	scrubber, last, clean := scrub.New(scrub.Options{}), "", ""
+	return func(text string) string {
+		if text != last {
+			last, clean = text, scrubber.Text(text)
+		}
+		return clean
+	}
 }
 
 // importOne places a block, unless the one that is held, if one is found, does.
