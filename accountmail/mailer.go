@@ -68,15 +68,16 @@ func New(o Options) (*Mailer, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsAny(o.PublicURL, "?#") {
 		return nil, errors.New("accountmail: the public URL must be one like https://login.example.com, without query, fragment and user")
 	}
-	o.Notices, o.Resets = cmp.Or(o.Notices, 10), cmp.Or(o.Resets, 3)
-	o.Timeout, o.Delay = cmp.Or(o.Timeout, 2*time.Second), cmp.Or(o.Delay, time.Second)
+	// Less than nothing is nothing, which is the default.
+	o.Notices, o.Resets = cmp.Or(max(0, o.Notices), 10), cmp.Or(max(0, o.Resets), 3)
+	o.Timeout, o.Delay = cmp.Or(max(0, o.Timeout), 2*time.Second), cmp.Or(max(0, o.Delay), time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.OnError == nil {
 		o.OnError = func(context.Context, string, error) {}
 	}
-	return &Mailer{o: o, base: strings.TrimRight(u.String(), "/"), later: make(chan job, cmp.Or(o.Queue, 1024))}, nil
+	return &Mailer{o: o, base: strings.TrimRight(u.String(), "/"), later: make(chan job, cmp.Or(max(0, o.Queue), 1024))}, nil
 }
 
 // RequestReset takes note of a request for a link to reset the password of

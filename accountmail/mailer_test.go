@@ -294,6 +294,20 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := accountmail.New(good); err != nil {
 		t.Fatal(err)
 	}
+	odd := good
+	odd.Queue, odd.Delay, odd.Notices = -1, -1, -1 // the defaults
+	m, err := accountmail.New(odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RequestReset(d.event(gatehouse.PasswordResetRequested)); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Run(ctx); err != nil || len(d.queued()) != 1 {
+		t.Errorf("%v, %d messages", err, len(d.queued()))
+	}
 	for name, change := range map[string]func(*accountmail.Options){
 		"no accounts": func(o *accountmail.Options) { o.Accounts = nil },
 		"no outbox":   func(o *accountmail.Options) { o.Outbox = nil },
