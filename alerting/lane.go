@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -102,19 +103,21 @@ func (l *lane) tell(d *Dispatcher, now time.Time) []outbox.Delivery {
 		list = append(list, d.deliveries(l.Route, *g, w, w != resolved && len(l.told) == l.Limit, now)...)
 		l.dirty[g.ID] = g
 	}
-	groups := slices.SortedFunc(maps.Values(l.open), func(a, b *Group) int { return a.Opened.Compare(b.Opened) })
+	groups := slices.SortedFunc(maps.Values(l.open), func(a, b *Group) int {
+		return cmp.Or(a.Opened.Compare(b.Opened), cmp.Compare(a.ID, b.ID))
+	})
 	for _, g := range groups {
 		quiet := now.Sub(g.Joined) >= l.ResolveAfter
 		switch {
 		case l.gone:
 			l.closeGroup(g, now)
-		case g.Messages == 0 && (g.Key != Overflow || l.sent(now) < l.Limit):
+		case g.Messages == 0 && (g.Key != Overflow || l.used(now) < l.Limit):
 			say(g, opened)
 		case g.Messages == 0: // it waits for room
 		case quiet:
 			say(g, resolved)
 			l.closeGroup(g, now)
-		case g.Records > g.Known && now.Sub(g.Told) >= l.Repeat && l.sent(now) < l.Limit:
+		case g.Records > g.Known && now.Sub(g.Told) >= l.Repeat && l.used(now) < l.Limit:
 			say(g, again)
 		}
 	}
