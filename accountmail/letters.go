@@ -32,7 +32,7 @@ func notice(e gatehouse.Event, d gatehouse.Decision) letter {
 		severity = gatehouse.Info
 		switch {
 		case d.NewCountry && d.NewDevice:
-			title, text = "New device and new country", "Somebody logged in to your account with the right password, on a device and from a country that are both new to it."
+			title, text = "Login on a new device in a new country", "Somebody logged in to your account with the right password, on a device and from a country that are both new to it."
 		case d.NewCountry:
 			title, text = "Login from a new country", "Somebody logged in to your account with the right password, from a country in which it was not used before."
 		default:

@@ -111,7 +111,7 @@ func TestWhatIsTold(t *testing.T) {
 		{gatehouse.LoginSucceeded, gatehouse.Decision{}, "", ""},
 		{gatehouse.LoginSucceeded, gatehouse.Decision{NewDevice: true}, "Login on a new device", "device that is new"},
 		{gatehouse.LoginSucceeded, gatehouse.Decision{NewCountry: true}, "Login from a new country", "was not used before"},
-		{gatehouse.LoginSucceeded, gatehouse.Decision{NewDevice: true, NewCountry: true}, "New device and new country", "both new"},
+		{gatehouse.LoginSucceeded, gatehouse.Decision{NewDevice: true, NewCountry: true}, "Login on a new device in a new country", "both new"},
 		{gatehouse.PasswordChanged, gatehouse.Decision{}, "Your password was changed", "who knew your password"},
 		{gatehouse.PasswordReset, gatehouse.Decision{}, "You have a new password", "mailed to you"},
 		{gatehouse.LoggedOutEverywhere, gatehouse.Decision{}, "All devices were signed out", "ended all its sessions"},

@@ -217,7 +217,7 @@ func TestThisWasNotMe(t *testing.T) {
 	stolen := s.do(theirs).tokens(t)
 
 	mail := box.last(1)
-	for _, want := range []string{"New device and new country", "Sydney, AU", "198.51.100.9", "Safari", "ada@example.com", " UTC"} {
+	for _, want := range []string{"Login on a new device in a new country", "Sydney, AU", "198.51.100.9", "Safari", "ada@example.com", " UTC"} {
 		if !strings.Contains(mail.text, want) || !strings.Contains(mail.html, want) {
 			t.Errorf("no %q in\n%s", want, mail.text)
 		}
