@@ -65,10 +65,15 @@ func (c *clock) read(ctx context.Context) error {
 	if best.shared.IsZero() {
 		return failure
 	}
-	if first := c.last.Swap(&best) == nil; first {
-		if off := c.own().Sub(c.now()); off.Abs() > clockStrays {
-			c.logger.Warn("this machine's clock differs from that of the shared store, which is used", "by", off.Round(time.Millisecond).String())
-		}
+	before, known := c.now(), c.last.Load() != nil
+	c.last.Store(&best)
+	off := before.Sub(c.now())
+	switch {
+	case off.Abs() <= clockStrays:
+	case known:
+		c.logger.Warn("the clock of the shared store has stepped, and windows and blocks with it", "by", (-off).Round(time.Millisecond).String())
+	default:
+		c.logger.Warn("this machine's clock differs from that of the shared store, which is used", "by", off.Round(time.Millisecond).String())
 	}
 	return nil
 }

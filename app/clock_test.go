@@ -59,6 +59,15 @@ func TestClockIsThatOfTheSharedStore(t *testing.T) {
 		c.read(t.Context())
 		time.Sleep(time.Hour)
 		want("long after the store went down", 0)
+		if strings.Contains(log.String(), "stepped") {
+			t.Errorf("nothing has stepped: %s", log.String())
+		}
+		failure, began = nil, began.Add(-time.Minute)
+		c.read(t.Context())
+		want("after the store's clock stepped", 0)
+		if !strings.Contains(log.String(), "stepped") || !strings.Contains(log.String(), "by=1m0s") {
+			t.Errorf("nobody was told that the store's clock stepped: %s", log.String())
+		}
 	})
 }
 
