@@ -236,7 +236,7 @@ func verifier(ctx context.Context, h *handle, key ed25519.PublicKey, node string
 			return chain.NewVerifier(key, ends, beginnings)
 		}
 	}
-	return nil, &chain.Fault{What: chain.Removed, Node: node, Seq: 1, Why: "the signed end of the log is missing"}
+	return nil, &chain.Fault{What: chain.Removed, Node: node, Seq: 1, Why: "the signed end of its log is missing: it was removed, or there is no node of this name (see the setting node)"}
 }
 
 // entry is a record as it is stored, with its place in the order of arrival.
