@@ -117,9 +117,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if err != nil { // what this node remembers may be no longer true
-			d.forget()
-		}
 		if errors.Is(err, ErrLed) || errors.Is(err, ErrTerm) {
 			err = nil // another node does it
 		}
@@ -148,8 +145,18 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 func (d *Dispatcher) forget() { d.term, d.cursors, d.lanes = 0, nil, nil }
 
-// look makes sure that this node leads, and decides on all that is new.
+// look is follow, after whose failure what this node remembers may be no longer
+// true.
 func (d *Dispatcher) look(ctx context.Context) error {
+	err := d.follow(ctx)
+	if err != nil && ctx.Err() == nil { // at the end it is to resign
+		d.forget()
+	}
+	return err
+}
+
+// follow makes sure that this node leads, and decides on all that is new.
+func (d *Dispatcher) follow(ctx context.Context) error {
 	if err := d.lead(ctx); err != nil {
 		return err
 	}

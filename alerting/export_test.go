@@ -3,10 +3,4 @@ package alerting
 import "context"
 
 // Look makes d look at the log once, as Run does.
-func Look(d *Dispatcher, ctx context.Context) error {
-	err := d.look(ctx)
-	if err != nil {
-		d.forget()
-	}
-	return err
-}
+func Look(d *Dispatcher, ctx context.Context) error { return d.look(ctx) }
