@@ -96,14 +96,6 @@ func (s *Store) List(ctx context.Context, at time.Time) ([]gatehouse.Block, erro
 	return blocks, err
 }
 
-// PruneBlocks removes from history the blocks that were lifted, replaced or
-// expired before an instant, and returns how many. Nothing else forgets them.
-func (s *Store) PruneBlocks(ctx context.Context, before time.Time) (int, error) {
-	return change(ctx, s, lockUpkeep, func(ctx context.Context, h *handle) (int, error) {
-		return h.exec(ctx, "DELETE FROM blocks WHERE expires < $1 OR removed < $1", micros(before))
-	})
-}
-
 func scanBlock(read scan) (gatehouse.Block, error) {
 	var (
 		b             gatehouse.Block

@@ -18,8 +18,7 @@ func (s *Store) DeleteExpiredTokens(ctx context.Context, before time.Time, limit
 }
 
 // DeleteOldBlocks removes at most limit blocks that were lifted, replaced or
-// expired before an instant, and returns how many. See PruneBlocks, which
-// removes all.
+// expired before an instant, and returns how many.
 func (s *Store) DeleteOldBlocks(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.deleteBatch(ctx, `DELETE FROM blocks WHERE (expires < $1 OR removed < $1) AND id IN (SELECT id FROM (
 			SELECT * FROM (SELECT id FROM blocks WHERE expires < $1 ORDER BY expires LIMIT $2) AS expired

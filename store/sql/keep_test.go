@@ -12,7 +12,7 @@ import (
 )
 
 // Blocks that are over stay as history until they are pruned.
-func TestPruneBlocks(t *testing.T) {
+func TestDeleteOldBlocks(t *testing.T) {
 	s := open(t)
 	ctx := t.Context()
 	at := time.Unix(1_772_000_000, 0)
@@ -42,8 +42,8 @@ func TestPruneBlocks(t *testing.T) {
 		{hour(8), 0},
 		{hour(99), 1},
 	} {
-		if n, err := s.PruneBlocks(ctx, c.before); err != nil || n != c.want {
-			t.Errorf("PruneBlocks(%v) = %d, %v; want %d", c.before.Sub(at), n, err, c.want)
+		if n, err := s.DeleteOldBlocks(ctx, c.before, 100); err != nil || n != c.want {
+			t.Errorf("DeleteOldBlocks(%v) = %d, %v; want %d", c.before.Sub(at), n, err, c.want)
 		}
 	}
 	if left, err := s.List(ctx, hour(99)); err != nil || len(left) != 1 || left[0].ID != "permanent" {
