@@ -101,17 +101,18 @@ func (s *site) start() *site {
 	if s.journal != nil {
 		journal = s.journal(journal)
 	}
+	service, err := accounts.New(accounts.Options{Store: s.store, Hasher: s.hashes, Now: s.now})
+	must(err)
+	o := authserver.Options{Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins}
+	if s.mail != nil {
+		o.Mail = s.mail(service) // which may change the rules
+	}
 	g, err := guard.New(guard.Options{
 		Rules: s.rules, Windows: memory.NewWindows(memory.Options{}), Blocks: s.store, Sightings: s.store,
 		Journal: journal, Log: s.store,
 	})
 	must(err)
-	service, err := accounts.New(accounts.Options{Store: s.store, Hasher: s.hashes, Now: s.now})
-	must(err)
-	o := authserver.Options{Guard: g, Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins}
-	if s.mail != nil {
-		o.Mail = s.mail(service)
-	}
+	o.Guard = g
 	server, err := authserver.New(o)
 	must(err)
 	proxied, err := clientip.New(clientip.Options{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
