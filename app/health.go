@@ -66,7 +66,7 @@ func (h *health) report(part string, err error) {
 	}
 	h.meter(part, err != nil)
 	if err != nil {
-		h.logger.Warn("degraded: this node goes on by itself", "part", part, "error", err)
+		h.logger.Warn("degraded", "part", part, "error", err)
 	} else {
 		h.logger.Info("recovered", "part", part, "after", h.since(was))
 	}
