@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/fluxstudio/gatehouse"
 	sqlstore "github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -34,8 +37,19 @@ func chores(s *sqlstore.Store, c CleanUpConfig) []chore {
 		{"deliveries", c.Keep, s.PruneDeliveries, s.CountOldDeliveries},
 		{"alerts", c.Keep, s.PruneGroups, s.CountOldGroups},
 	}
-	if c.KeepLog > 0 {
+	if c.KeepLog > 0 { // first, as what goes from the beginning leaves no gap
 		list = append(list, chore{"records", c.KeepLog, s.DeleteRecords, s.CountOldRecords})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(c.KeepLogOf)) {
+		list = append(list, chore{
+			what: "records_" + string(kind), keep: c.KeepLogOf[kind],
+			remove: func(ctx context.Context, before time.Time, limit int) (int, error) {
+				return s.DeleteRecordsOf(ctx, []gatehouse.Kind{kind}, before, limit)
+			},
+			count: func(ctx context.Context, before time.Time) (int, error) {
+				return s.CountOldRecordsOf(ctx, kind, before)
+			},
+		})
 	}
 	return list
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"runtime"
@@ -67,6 +69,49 @@ func TestCleanUp(t *testing.T) {
 		got := counted(removed)
 		if err != nil || got["tokens"] != step.tokens || got["sessions"] != step.sessions || got["blocks"] != step.blocks {
 			t.Errorf("after %v: %v, %v; want %d sessions and %d blocks", step.after, got, err, step.sessions, step.blocks)
+		}
+	}
+}
+
+// Each type of record goes at its own age, and the rest of the log verifies.
+func TestCleanUpOfTypes(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a := withSessions(t, &now, 0)
+	a.config.CleanUp.KeepLog = 48 * time.Hour
+	a.config.CleanUp.KeepLogOf = map[gatehouse.Kind]time.Duration{gatehouse.LoginRefused: 2 * time.Hour, gatehouse.RequestRefused: 24 * time.Hour}
+	const each = 150
+	kinds := []gatehouse.Kind{gatehouse.LoginFailed, gatehouse.LoginRefused, gatehouse.RequestRefused}
+	for i := range each * len(kinds) {
+		e := gatehouse.Event{Kind: kinds[i%len(kinds)], Time: now}
+		if err := a.records.Append(t.Context(), gatehouse.Record{ID: gatehouse.NewID(now), Event: e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := loadKeys(a.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := logKey(keys).Public().(ed25519.PublicKey)
+	for _, step := range []struct {
+		after time.Duration
+		what  string
+		left  int
+	}{{time.Hour, "", 3 * each}, {2 * time.Hour, "records_login_refused", 2 * each}, {24 * time.Hour, "records_request_refused", each}, {48 * time.Hour, "records", 0}} {
+		now = now.Add(step.after)
+		would, err := tally(t.Context(), chores(a.records, a.config.CleanUp), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		removed, err := a.cleanUpNow(t.Context(), nil)
+		want := map[string]int{}
+		if step.what != "" {
+			want[step.what] = each
+		}
+		if got := counted(removed); err != nil || !maps.Equal(got, want) || !maps.Equal(counted(would), want) {
+			t.Errorf("after %v: %v, %v, counted %v; want %v", step.after, got, err, counted(would), want)
+		}
+		if got, err := a.records.VerifyLog(t.Context(), key, nil, nil); err != nil || got.Records != step.left {
+			t.Errorf("after %v: %d left, %v; want %d", step.after, got.Records, err, step.left)
 		}
 	}
 }

@@ -69,6 +69,8 @@ type CleanUpConfig struct {
 	Schedule string // a crontab line, in UTC
 	Keep     time.Duration
 	KeepLog  time.Duration // records of the security log; 0: for good
+	// KeepLogOf is how long records of a kind are kept that go before the others.
+	KeepLogOf map[gatehouse.Kind]time.Duration
 }
 
 // MonitoringConfig switches everything that reports to others: Sentry, traces,

@@ -249,6 +249,7 @@ func (l *loader) rules() {
 func (l *loader) together() {
 	l.mail()
 	l.mailChannels()
+	l.keepLog()
 	if l.config.Listen == l.config.AdminListen && !strings.HasSuffix(l.config.Listen, ":0") {
 		l.errs = append(l.errs, fmt.Errorf("%s: listen and admin_listen are both %s: use another port for one of them",
 			l.where("admin_listen", "listen"), l.config.Listen))

@@ -92,6 +92,7 @@ func settings() []setting {
 		schedule("clean_up.schedule", "When what is over is removed: minute, hour, day of the month, month and day of the week, in UTC. One node of several does it.", func(c *Config) *string { return &c.CleanUp.Schedule }),
 		duration("clean_up.keep", "How long tokens, sessions, blocks, links and messages are kept after their end.", 0, 10*365*24*hour, func(c *Config) *time.Duration { return &c.CleanUp.Keep }),
 		duration("clean_up.keep_log", "How long records of the security log are kept; 0s: for good. They go from the log's beginning, so that the rest can be verified.", 0, 10*365*24*hour, func(c *Config) *time.Duration { return &c.CleanUp.KeepLog }),
+		keepLogOf(),
 		toggle("monitoring.enabled", "Off: no Sentry, traces, profiles, metrics and exports; detection and the security log go on.", func(c *Config) *bool { return &c.Monitoring.Enabled }),
 		secret(alias("SENTRY_DSN", link("sentry.dsn", "The Sentry project that errors, traces and security events go to. Empty: none.", "http://127.0.0.1:9000", webSchemes, func(c *Config) *string { return &c.Sentry.DSN }))),
 		alias("SENTRY_ENVIRONMENT", word("sentry.environment", "The environment that Sentry shows.", false, func(c *Config) *string { return &c.Sentry.Environment })),

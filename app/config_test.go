@@ -57,7 +57,8 @@ func full() app.Config {
 		Tokens:    app.TokensConfig{AccessTTL: 5 * time.Minute, RefreshTTL: 168 * time.Hour, RefreshGrace: 5 * time.Second},
 		Counters:  app.CountersConfig{MaxBytes: 1 << 30},
 		RateLimit: app.RateLimitConfig{PerSecond: 20, PerMinute: 600},
-		CleanUp:   app.CleanUpConfig{Schedule: "*/30 2-5 * * *", Keep: 24 * time.Hour, KeepLog: 365 * 24 * time.Hour},
+		CleanUp: app.CleanUpConfig{Schedule: "*/30 2-5 * * *", Keep: 24 * time.Hour, KeepLog: 365 * 24 * time.Hour,
+			KeepLogOf: map[gatehouse.Kind]time.Duration{gatehouse.RequestRefused: 168 * time.Hour, gatehouse.LoginRefused: 720 * time.Hour}},
 		Sentry: app.SentryConfig{
 			DSN: "http://public@127.0.0.1:9000/1", Environment: "staging", Release: "gatehouse@1.2.3", TracesSampleRate: "0.5",
 		},

@@ -1,7 +1,8 @@
 // Package chain makes a log tamper-evident. Each record of a node carries the
 // hash of the one before it, and the head of the chain is signed whenever it
 // moves, so that a record that was altered, removed, inserted or moved is
-// found, the last one included.
+// found, the last one included. Records that were removed for their age leave a
+// signed beginning, or a signed Gap.
 //
 // Whoever can both write to the log and read the signing key can make a new
 // chain, and whoever can write to the log can put an older copy in its place.

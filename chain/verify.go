@@ -44,6 +44,7 @@ func (f *Fault) Error() string {
 // Verifier goes through a log in the order in which it was written. It is not
 // safe for concurrent use.
 type Verifier struct {
+	key    ed25519.PublicKey
 	heads  map[string]Head
 	at     map[string]Head // how far each node has been verified
 	expect map[string][]Head
@@ -54,7 +55,7 @@ type Verifier struct {
 // were removed for good reason. Every head must be signed by key, those of begun
 // as such (Head.Begins).
 func NewVerifier(key ed25519.PublicKey, heads, begun []Head) (*Verifier, error) {
-	v := &Verifier{heads: make(map[string]Head), at: make(map[string]Head), expect: make(map[string][]Head)}
+	v := &Verifier{key: key, heads: make(map[string]Head), at: make(map[string]Head), expect: make(map[string][]Head)}
 	take := func(into map[string]Head, list []Head, begins bool) error {
 		for _, h := range list {
 			if h.Begins = begins; !h.SignedBy(key) {
@@ -103,6 +104,49 @@ func (v *Verifier) Add(e Entry) *Fault {
 		return fault(Altered, "the log up to here is not the one that was signed")
 	}
 	v.at[e.Node] = Head{Node: e.Node, Seq: e.Seq, Hash: e.Hash}
+	return nil
+}
+
+// Place returns where the next record of a node belongs: behind the last one that
+// was verified.
+func (v *Verifier) Place(node string) int64 { return v.at[node].Seq + 1 }
+
+// Unfinished returns the nodes whose signed ends have not been reached.
+func (v *Verifier) Unfinished() []string {
+	var nodes []string
+	for node, end := range v.heads {
+		if v.at[node].Seq < end.Seq {
+			nodes = append(nodes, node)
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+// Skip verifies a gap at the place where the next record would be, and goes on
+// behind it. A head that was kept elsewhere is compared at the gap's end; inside
+// of the gap nobody can tell any more.
+func (v *Verifier) Skip(g Gap) *Fault {
+	last, end := v.at[g.Node], v.heads[g.Node]
+	fault := func(what, why string) *Fault { return &Fault{What: what, Node: g.Node, Seq: g.From, Why: why} }
+	switch {
+	case !g.SignedBy(v.key):
+		return fault(Unsigned, "the signature of a gap is not that of the log's key")
+	case g.From != last.Seq+1 || g.To < g.From:
+		return fault(Inserted, fmt.Sprintf("a gap stands here, but the log was verified up to place %d", last.Seq))
+	case g.Prev != last.Hash:
+		return fault(Altered, "what is before the gap is not what was there when it was signed")
+	case g.To > end.Seq:
+		return fault(Inserted, "the gap reaches beyond the signed end of the log")
+	case g.To == end.Seq && g.Hash != end.Hash:
+		return fault(Altered, "the gap does not lead to the end of the log that was signed")
+	}
+	for _, h := range v.expect[g.Node] {
+		if h.Seq == g.To && h.Hash != g.Hash {
+			return fault(Altered, "the log up to the end of the gap is not the one whose head was kept")
+		}
+	}
+	v.at[g.Node] = Head{Node: g.Node, Seq: g.To, Hash: g.Hash}
 	return nil
 }
 

@@ -19,7 +19,8 @@ type cleanupCmd struct {
 // Help tells what is removed.
 func (cleanupCmd) Help() string {
 	return `The server does this by itself, by clean_up.schedule. What is over is kept for
-clean_up.keep, records of the security log for clean_up.keep_log.
+clean_up.keep, records of the security log for clean_up.keep_log, those of some
+types only for clean_up.keep_log_of.
 
 A running server does it, else this command. It may be ended at any time: what is
 left goes the next time. The exit code is 1 if it failed, or one is under way.`

@@ -140,8 +140,8 @@ func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) 
 				return 0, err
 			}
 			for _, e := range gone {
-				if fault := v.Add(e.Entry); fault != nil {
-					return 0, fault
+				if err := follow(ctx, h, v, e.Entry); err != nil {
+					return 0, err
 				}
 			}
 		}
@@ -154,6 +154,9 @@ func (s *Store) DeleteRecords(ctx context.Context, before time.Time, limit int) 
 				head = head.Signed(key)
 			}
 			if err := putHead(ctx, h, atBeginning, head); err != nil {
+				return 0, err
+			}
+			if _, err := h.exec(ctx, "DELETE FROM log_gaps WHERE node = $1 AND first <= $2", head.Node, head.Seq); err != nil {
 				return 0, err
 			}
 		}
@@ -200,8 +203,8 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 			return Verified{}, err
 		}
 		for _, e := range entries {
-			if fault := v.Add(e.Entry); fault != nil {
-				return Verified{}, fault
+			if err := follow(ctx, h, v, e.Entry); err != nil {
+				return Verified{}, err
 			}
 			from = e.seq + 1
 		}
@@ -213,6 +216,11 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 			progress(done.Records)
 		}
 	}
+	for _, node := range v.Unfinished() {
+		if err := skipGaps(ctx, h, v, node); err != nil {
+			return Verified{}, err
+		}
+	}
 	ends, fault := v.Close()
 	if fault != nil {
 		return Verified{}, fault
@@ -221,16 +229,24 @@ func (s *Store) VerifyLog(ctx context.Context, key ed25519.PublicKey, expect []c
 	return done, nil
 }
 
-func verifier(ctx context.Context, h *handle, key ed25519.PublicKey, node string) (*chain.Verifier, error) {
+// heads returns where the chains of all nodes end and begin.
+func heads(ctx context.Context, h *handle) (ends, beginnings []chain.Head, err error) {
 	const text = "SELECT node, seq, hash, signature FROM log_heads WHERE stands = $1"
-	ends, err := all(ctx, h, scanHead, text, atEnd)
+	if ends, err = all(ctx, h, scanHead, text, atEnd); err == nil {
+		beginnings, err = all(ctx, h, scanHead, text, atBeginning)
+	}
+	return ends, beginnings, err
+}
+
+func verifier(ctx context.Context, h *handle, key ed25519.PublicKey, node string) (*chain.Verifier, error) {
+	ends, beginnings, err := heads(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	beginnings, err := all(ctx, h, scanHead, text, atBeginning)
-	if err != nil {
-		return nil, err
-	}
+	return verifierOf(key, node, ends, beginnings)
+}
+
+func verifierOf(key ed25519.PublicKey, node string, ends, beginnings []chain.Head) (*chain.Verifier, error) {
 	for _, head := range ends {
 		if head.Node == node {
 			return chain.NewVerifier(key, ends, beginnings)

@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"time"
+
+	"github.com/fluxstudio/gatehouse"
 )
 
 // What is over is removed in batches, each found by an index of its own: a
@@ -68,6 +70,14 @@ func (s *Store) CountOldGroups(ctx context.Context, before time.Time) (int, erro
 // before. DeleteRecords removes fewer where an older one arrived after a younger.
 func (s *Store) CountOldRecords(ctx context.Context, before time.Time) (int, error) {
 	return s.count(ctx, "SELECT count(*) FROM security_log WHERE time < $1", before)
+}
+
+// CountOldRecordsOf returns how many records DeleteRecordsOf would remove in all of
+// one kind.
+func (s *Store) CountOldRecordsOf(ctx context.Context, kind gatehouse.Kind, before time.Time) (int, error) {
+	return look(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+		return one(ctx, h, scanInt, "SELECT count(*) FROM security_log WHERE kind = $1 AND time < $2", string(kind), micros(before))
+	})
 }
 
 func (s *Store) count(ctx context.Context, text string, before time.Time) (int, error) {

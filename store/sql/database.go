@@ -17,6 +17,7 @@ type database struct {
 	tableCount string                                                       // counts tables, those of the migrations and the log: see schema
 	snapshot   stdsql.IsolationLevel                                        // at which a transaction reads one moment
 	clock      string                                                       // asks for the time in microseconds; empty: the process's
+	numbers    string                                                       // yields the numbers of a JSON array, the first argument
 	shared     bool                                                         // others write at the same time: operations need their locks
 	transient  func(error) bool                                             // what was undone may succeed when it is run again
 	single     func(error) bool                                             // one write of a transaction may be to blame

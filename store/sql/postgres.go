@@ -29,6 +29,7 @@ var postgresDatabase = &database{
 		FROM pg_tables WHERE schemaname = current_schema()`,
 	snapshot:  stdsql.LevelRepeatableRead,
 	clock:     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+	numbers:   "SELECT value::bigint FROM json_array_elements_text($1::text::json)",
 	shared:    true,
 	transient: transient,
 	single:    single,

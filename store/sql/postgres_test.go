@@ -44,7 +44,7 @@ func postgres(t *testing.T, n int) func(testing.TB) *nodes {
 	conn := connectPostgres(t, database)
 	return func(t testing.TB) *nodes {
 		t.Helper()
-		const text = "DELETE FROM security_log; DELETE FROM log_heads; DELETE FROM blocks; DELETE FROM sightings; DELETE FROM users; " +
+		const text = "DELETE FROM security_log; DELETE FROM log_heads; DELETE FROM log_gaps; DELETE FROM blocks; DELETE FROM sightings; DELETE FROM users; " +
 			"DELETE FROM outbox; DELETE FROM alert_leader; DELETE FROM alert_cursors; DELETE FROM alert_groups"
 		if _, err := conn.PgConn().Exec(context.Background(), text).ReadAll(); err != nil {
 			t.Fatal(err)

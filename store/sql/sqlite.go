@@ -23,6 +23,7 @@ var sqliteDatabase = &database{
 	migrations: strings.NewReplacer(),
 	tableCount: `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version'), count(*) FILTER (WHERE name = 'security_log')
 		FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
+	numbers:   "SELECT value FROM json_each($1)",
 	transient: func(error) bool { return false },
 	single:    func(error) bool { return false },
 	session:   func(_ *stdsql.Conn, h *handle) session { return sqliteSession{h} },
