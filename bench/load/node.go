@@ -143,21 +143,7 @@ func (s *stand) run(name, program string, environ []string, ready string, args .
 	if err != nil {
 		return nil, err
 	}
-	return p, p.Ready(func(ctx context.Context) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ready+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answers %s", r.URL, answer.Status)
-		}
-		return nil
-	})
+	return p, p.Ready(func(ctx context.Context) error { return servers.Answers(ctx, "http://"+ready+"/readyz") })
 }
 
 // standIn starts this program as one of the servers that are no Gatehouse.

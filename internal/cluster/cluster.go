@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +73,7 @@ func (c *cluster) start(ctx context.Context) (err error) {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return get(probe, "http://"+n.Admin+"/readyz")
+			return servers.Answers(probe, "http://"+n.Admin+"/readyz")
 		})
 		if err != nil {
 			return err
@@ -167,21 +166,4 @@ func (c *cluster) tell(proxy string) {
 		"Proxy": proxy, "Nodes": c.nodes, "Redis": c.redis.URL, "Postgres": c.database, "Config": c.config(),
 		"Binary": c.options.binary, "Data": filepath.Join(c.dir.Path, first.Name), "Victim": first.PID(),
 	})
-}
-
-// get is an error unless the answer is 200.
-func get(ctx context.Context, url string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, answer.Status)
-	}
-	return nil
 }
