@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -101,18 +100,15 @@ func (cmd *alertsListCmd) Run(ctx context.Context, c console) error {
 }
 
 func encodeAlerts(c console, list []outbox.Delivery, groups []alerting.Group) error {
-	encoder := json.NewEncoder(c.out)
-	for _, d := range list {
-		if err := encoder.Encode(listedDelivery{d.ID, d.State, d.Channel, d.Message.Kind, d.Created, d.Due, d.Attempts, d.LastError}); err != nil {
-			return err
-		}
+	err := lines(c, list, func(d outbox.Delivery) listedDelivery {
+		return listedDelivery{d.ID, d.State, d.Channel, d.Message.Kind, d.Created, d.Due, d.Attempts, d.LastError}
+	})
+	if err != nil {
+		return err
 	}
-	for _, g := range groups {
-		if err := encoder.Encode(listedGroup{g.ID, g.Route, g.Key, g.Record.Severity, g.First, g.Last, g.Findings, g.Messages}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return lines(c, groups, func(g alerting.Group) listedGroup {
+		return listedGroup{g.ID, g.Route, g.Key, g.Record.Severity, g.First, g.Last, g.Findings, g.Messages}
+	})
 }
 
 type alertsTestCmd struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os/user"
@@ -37,13 +36,7 @@ func (cmd *blocksListCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	if cmd.JSON {
-		encoder := json.NewEncoder(c.out)
-		for _, b := range held {
-			if err := encoder.Encode(b); err != nil {
-				return err
-			}
-		}
-		return nil
+		return lines(c, held, func(b gatehouse.Block) gatehouse.Block { return b })
 	}
 	if len(held) == 0 {
 		_, err := fmt.Fprintln(c.err, "no blocks in force")

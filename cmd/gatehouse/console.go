@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 
@@ -19,6 +20,18 @@ type console struct {
 // asked for no colour (no-color.org).
 func wantsColor() bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isatty.IsTerminal(os.Stdout.Fd())
+}
+
+// lines writes each of list as a JSON object on a line of its own, in the form that
+// is told of it.
+func lines[T, F any](c console, list []T, form func(T) F) error {
+	encoder := json.NewEncoder(c.out)
+	for _, v := range list {
+		if err := encoder.Encode(form(v)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // severity writes a severity for a table of this console. Its length is the same

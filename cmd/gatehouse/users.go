@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 )
 
 type usersCmd struct {
@@ -38,13 +38,7 @@ func (cmd *usersCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	if cmd.JSON {
-		encoder := json.NewEncoder(c.out)
-		for _, u := range users {
-			if err := encoder.Encode(listedUser{u.ID, u.Account, u.Name, u.Created}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return lines(c, users, func(u accounts.User) listedUser { return listedUser{u.ID, u.Account, u.Name, u.Created} })
 	}
 	if len(users) == 0 {
 		_, err := fmt.Fprintln(c.err, "no accounts yet")
