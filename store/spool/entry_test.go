@@ -15,57 +15,19 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/store/memory"
+	"github.com/fluxstudio/gatehouse/store/storetest"
 )
 
-// fill sets every field below v. A field added later is filled, and so tested,
-// without a change here.
-func fill(v reflect.Value, n *int) {
-	*n++
-	switch p := v.Addr().Interface().(type) {
-	case *time.Time:
-		*p = time.Date(2026, 3, 2, 12, 0, 0, *n*1000, time.UTC)
-		return
-	case *netip.Addr:
-		*p = netip.MustParseAddr("2001:db8::7")
-		return
-	case *netip.Prefix:
-		*p = netip.MustParsePrefix("198.51.100.0/24")
-		return
-	case *gatehouse.Severity:
-		*p = gatehouse.High
-		return
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(fmt.Sprintf("text %d <&>\"'\\ äöü 日本", *n))
-	case reflect.Int, reflect.Int64:
-		v.SetInt(int64(*n))
-	case reflect.Float64:
-		v.SetFloat(float64(*n) / 3)
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), n)
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
-		for i := range 2 {
-			fill(v.Index(i), n)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
-		}
-	default:
-		panic("fill: " + v.Type().String())
-	}
+// oddTexts are texts that no two fields have in common.
+func oddTexts() func() string {
+	n := 0
+	return func() string { n++; return fmt.Sprintf("text %d <&>\"'\\ äöü 日本", n) }
 }
 
 // Every field of a record, a block and a lift survives the file.
 func TestEntriesComeBackWhole(t *testing.T) {
-	n := 0
 	var full entry
-	fill(reflect.ValueOf(&full).Elem(), &n)
+	storetest.Fill(&full, oddTexts())
 	empty := gatehouse.Record{ID: "empty"}.Clean()
 	for _, want := range []entry{{Record: full.Record}, {Place: full.Place}, {Lift: full.Lift}, {Record: &empty}} {
 		line, err := appendEntry(nil, want)
@@ -95,9 +57,8 @@ func TestEntriesComeBackWhole(t *testing.T) {
 }
 
 func TestLargestRecordFits(t *testing.T) {
-	n := 0
 	var e entry
-	fill(reflect.ValueOf(&e).Elem(), &n)
+	storetest.Fill(&e, oddTexts())
 	f := e.Record.Finding
 	f.Evidence.Devices = make([]gatehouse.Sighting, 1000)
 	f.Actions = make([]gatehouse.Action, 1000)

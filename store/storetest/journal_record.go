@@ -15,13 +15,20 @@ import (
 	"github.com/fluxstudio/gatehouse"
 )
 
-// fill sets every field below v to something: texts by text, numbers, times,
-// addresses and networks to samples. A field added to a record later is filled,
-// and so tested, without a change here.
-func fill(v reflect.Value, text func() string) {
+// Fill sets every field below the value that to points to: texts by text, numbers
+// and times to values that differ, addresses and networks to samples. A field added
+// later is filled, and so tested, without a change here. It panics on a kind of field
+// that it does not know.
+func Fill(to any, text func() string) {
+	n := 0
+	fill(reflect.ValueOf(to).Elem(), &n, text)
+}
+
+func fill(v reflect.Value, n *int, text func() string) {
+	*n++
 	switch p := v.Addr().Interface().(type) {
 	case *time.Time:
-		*p = noon.Add(1234567 * time.Microsecond)
+		*p = noon.Add(time.Duration(*n) * time.Microsecond)
 		return
 	case *netip.Addr:
 		*p = netip.MustParseAddr("2001:db8::7")
@@ -37,22 +44,22 @@ func fill(v reflect.Value, text func() string) {
 	case reflect.String:
 		v.SetString(text())
 	case reflect.Int, reflect.Int64:
-		v.SetInt(7)
+		v.SetInt(int64(*n))
 	case reflect.Float64:
-		v.SetFloat(-12.5)
+		v.SetFloat(-float64(*n) / 3)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), text)
+		fill(v.Elem(), n, text)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range 2 {
-			fill(v.Index(i), text)
+			fill(v.Index(i), n, text)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), text)
+			fill(v.Field(i), n, text)
 		}
 	default:
 		panic("fill: " + v.Type().String())
@@ -62,7 +69,7 @@ func fill(v reflect.Value, text func() string) {
 // filled is a record with every field set.
 func filled(text func() string) gatehouse.Record {
 	var r gatehouse.Record
-	fill(reflect.ValueOf(&r).Elem(), text)
+	Fill(&r, text)
 	return r
 }
 
