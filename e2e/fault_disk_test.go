@@ -150,19 +150,7 @@ func TestFaultSpoolFull(t *testing.T) {
 	<-time.After(time.Second)
 	answers := s.calm()
 	within(t, 10*time.Second, "an empty spool", func() bool { return n.health("/healthz").Spooled == 0 })
-	recorded := c.recorded(t)
-	kept := 0
-	for _, a := range answers {
-		switch {
-		case acknowledged(a.status):
-			kept++
-			if at := recorded[a.correlation]; len(at) != 1 {
-				t.Errorf("the login %s, answered %d, is on record %d times", a.correlation, a.status, len(at))
-			}
-		case a.status != http.StatusServiceUnavailable:
-			t.Errorf("answered %d (%v)", a.status, a.err)
-		}
-	}
+	kept := foundOnce(t, answers, c.recorded(t))
 	if byStatus(answers)[http.StatusServiceUnavailable] == 0 {
 		t.Error("nothing was refused: the spool was not full")
 	}

@@ -62,21 +62,7 @@ func TestFaultPostgresStopped(t *testing.T) {
 	within(t, 10*time.Second, "empty spools", recovered)
 
 	recorded := c.recorded(t)
-	sent, kept := 0, 0
-	for _, a := range answers {
-		sent++
-		switch {
-		case a.err != nil:
-			t.Errorf("no answer: %v", a.err)
-		case acknowledged(a.status):
-			kept++
-			if n := len(recorded[a.correlation]); n != 1 {
-				t.Errorf("the login %s, answered %d, is on record %d times", a.correlation, a.status, n)
-			}
-		case a.status != http.StatusServiceUnavailable:
-			t.Errorf("answered %d", a.status)
-		}
-	}
+	kept := foundOnce(t, answers, recorded)
 	for i, ids := range inTurn {
 		last := int64(0)
 		for k, id := range ids {
@@ -99,12 +85,31 @@ func TestFaultPostgresStopped(t *testing.T) {
 		}
 	}
 	t.Logf("%d sent, by status %v; %d acknowledged, all found once; %d, %d and %d in turn; %d were in the spools; ready %v after the restart, degraded seen after %v, ready %v after the stop",
-		sent, byStatus(answers), kept, len(inTurn[0]), len(inTurn[1]), len(inTurn[2]), spooled, restarted, seen, resumed)
+		len(answers), byStatus(answers), kept, len(inTurn[0]), len(inTurn[1]), len(inTurn[2]), spooled, restarted, seen, resumed)
 }
 
 // acknowledged reports whether an answer says that something is on record.
 func acknowledged(status int) bool {
 	return status == http.StatusOK || status == http.StatusUnauthorized || status == http.StatusTooManyRequests
+}
+
+// foundOnce wants each answer that says that something is on record to be right, and
+// all others to say that the server cannot now. It returns how many there are of the
+// first kind.
+func foundOnce(t *testing.T, answers []stormAnswer, recorded map[string][]place) (kept int) {
+	t.Helper()
+	for _, a := range answers {
+		switch {
+		case acknowledged(a.status):
+			kept++
+			if n := len(recorded[a.correlation]); n != 1 {
+				t.Errorf("the login %s, answered %d, is on record %d times", a.correlation, a.status, n)
+			}
+		case a.status != http.StatusServiceUnavailable:
+			t.Errorf("answered %d (%v)", a.status, a.err)
+		}
+	}
+	return kept
 }
 
 func (c *cluster) readyEverywhere() bool {

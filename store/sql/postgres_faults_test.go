@@ -186,18 +186,26 @@ func TestPostgresFails(t *testing.T) {
 	})
 }
 
-// A node that is cut off keeps its locks for half the time that others wait.
-func TestPostgresNodeCutOffInATransaction(t *testing.T) {
-	server := testserver.SharedPostgres(t)
-	database := server.Database(t)
+// proxiedTo returns a proxy to a server, and the URL of one of its databases through
+// it.
+func proxiedTo(t *testing.T, server *testserver.PostgresServer, database string) (*testserver.FaultProxy, string) {
+	t.Helper()
 	proxy := testserver.Proxy(t, server.Addr)
 	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.Host = proxy.Addr
+	return proxy, u.String()
+}
+
+// A node that is cut off keeps its locks for half the time that others wait.
+func TestPostgresNodeCutOffInATransaction(t *testing.T) {
+	server := testserver.SharedPostgres(t)
+	database := server.Database(t)
+	proxy, proxied := proxiedTo(t, server, database)
 	const timeout = 4 * time.Second
-	cut := openPostgres(t, u.String(), sql.Options{Node: "cut off", Timeout: timeout})
+	cut := openPostgres(t, proxied, sql.Options{Node: "cut off", Timeout: timeout})
 	well := openPostgres(t, database, sql.Options{Node: "well", Timeout: timeout})
 
 	see := func(s *sql.Store) error {
@@ -231,13 +239,8 @@ func TestPostgresNodeCutOffInATransaction(t *testing.T) {
 func TestPostgresCommitWhoseOutcomeIsNotKnown(t *testing.T) {
 	server := testserver.SharedPostgres(t)
 	database := server.Database(t)
-	proxy := testserver.Proxy(t, server.Addr)
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Host = proxy.Addr
-	s := openPostgres(t, u.String(), sql.Options{Timeout: 500 * time.Millisecond, Sign: signing})
+	proxy, proxied := proxiedTo(t, server, database)
+	s := openPostgres(t, proxied, sql.Options{Timeout: 500 * time.Millisecond, Sign: signing})
 	if err := s.Append(t.Context(), sample(1)); err != nil {
 		t.Fatal(err)
 	}
