@@ -52,16 +52,10 @@ func (a *App) agreeUntil(ctx context.Context) error {
 	if a.redis == nil {
 		return nil
 	}
-	ticker := time.NewTicker(keysCheck)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	every(ctx, keysCheck, nil, func(bool) {
 		if err := a.redis.Agree(ctx, "keys", a.fingerprint, keysHeld); err == nil || errors.Is(err, redis.ErrDisagree) {
 			a.health.report(partKeys, err)
 		}
-	}
+	})
+	return nil
 }

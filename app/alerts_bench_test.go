@@ -1,15 +1,12 @@
 package app_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fluxstudio/gatehouse/alerting"
 	"github.com/fluxstudio/gatehouse/app"
@@ -33,22 +30,11 @@ func BenchmarkLoginBesideAlerts(b *testing.B) {
 	for _, r := range receivers {
 		servers = append(servers, serveAlerting(b, r.url))
 	}
-	took := make([][]time.Duration, len(servers))
-	for i := 0; b.Loop(); i++ {
-		for n := range servers {
-			n = (n + i) % len(servers) // nobody always comes after the same one
-			took[n] = append(took[n], wrongLogin(b, servers[n], i))
-		}
+	var names []string
+	for _, r := range receivers {
+		names = append(names, r.name)
 	}
-	for n := range servers {
-		slices.Sort(took[n])
-	}
-	at := func(n, percent int) float64 { return float64(took[n][(len(took[n])-1)*percent/100]) }
-	for n, r := range receivers[1:] {
-		b.ReportMetric(at(n+1, 50)/at(0, 50), r.name+"-p50-ratio")
-		b.ReportMetric(at(n+1, 99)/at(0, 99), r.name+"-p99-ratio")
-	}
-	b.ReportMetric(at(0, 99)/1e6, "none-p99-ms")
+	loginsInTurn(b, names, servers)
 }
 
 // serveAlerting runs a server that alerts a webhook at url, if there is one, of
@@ -66,20 +52,11 @@ func serveAlerting(b *testing.B, url string) *app.App {
 		}}
 		c.Alerts.Routes = []alerting.Route{{Name: "all", Channels: []string{"hook"}, Limit: 10_000}}
 	}
-	a, err := app.New(b.Context(), c, app.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	b.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
+	return running(b, c, func(err error) {
+		if err != nil {
 			b.Error(err)
 		}
 	})
-	return a
 }
 
 func receiverThat(b *testing.B, answer http.HandlerFunc) string {

@@ -83,16 +83,10 @@ func (c *clock) keep(ctx context.Context) error {
 	if c.ask == nil {
 		return nil
 	}
-	ticker := time.NewTicker(readClock)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	every(ctx, readClock, nil, func(bool) {
 		if err := c.read(ctx); err != nil && ctx.Err() == nil {
 			c.logger.Debug("could not read the clock of the shared store", "error", err)
 		}
-	}
+	})
+	return nil
 }

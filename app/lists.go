@@ -79,18 +79,8 @@ const listCheck = 10 * time.Second
 // watch reads files again when they have changed, and all of them when it is
 // asked to, until ctx ends.
 func (l *lists) watch(ctx context.Context, asked <-chan struct{}) error {
-	ticker := time.NewTicker(listCheck)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			l.reload(false)
-		case <-asked:
-			l.reload(true)
-		}
-	}
+	every(ctx, listCheck, asked, l.reload)
+	return nil
 }
 
 // reload reads the files that have changed, or all. What cannot be read leaves

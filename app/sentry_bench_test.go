@@ -39,6 +39,16 @@ func BenchmarkLoginBesideSentry(b *testing.B) {
 	for _, s := range sentries {
 		servers = append(servers, serve(b, s.dsn))
 	}
+	var names []string
+	for _, r := range sentries {
+		names = append(names, r.name)
+	}
+	loginsInTurn(b, names, servers)
+}
+
+// loginsInTurn has people fail to log in at servers, in turns, and reports the median
+// and the 99th percentile as parts of those at the first.
+func loginsInTurn(b *testing.B, names []string, servers []*app.App) {
 	took := make([][]time.Duration, len(servers))
 	for i := 0; b.Loop(); i++ {
 		for n := range servers {
@@ -50,9 +60,9 @@ func BenchmarkLoginBesideSentry(b *testing.B) {
 		slices.Sort(took[n])
 	}
 	at := func(n, percent int) float64 { return float64(took[n][(len(took[n])-1)*percent/100]) }
-	for n, s := range sentries[1:] {
-		b.ReportMetric(at(n+1, 50)/at(0, 50), s.name+"-p50-ratio")
-		b.ReportMetric(at(n+1, 99)/at(0, 99), s.name+"-p99-ratio")
+	for n, name := range names[1:] {
+		b.ReportMetric(at(n+1, 50)/at(0, 50), name+"-p50-ratio")
+		b.ReportMetric(at(n+1, 99)/at(0, 99), name+"-p99-ratio")
 	}
 	b.ReportMetric(at(0, 99)/1e6, "none-p99-ms")
 }
@@ -62,16 +72,21 @@ func serve(b *testing.B, dsn string) *app.App {
 	c.Listen, c.AdminListen, c.Data = "127.0.0.1:0", "127.0.0.1:0", b.TempDir()
 	c.TrustedProxies = []string{"127.0.0.1"}
 	c.Sentry.DSN, c.Sentry.Environment = dsn, "development"
+	return running(b, c, func(error) {}) // a Sentry that hangs is left behind with an error
+}
+
+// running runs a server until the benchmark ends, and tells how the server ended.
+func running(b *testing.B, c app.Config, ended func(error)) *app.App {
 	a, err := app.New(b.Context(), c, app.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
 	b.Cleanup(func() {
 		stop()
-		<-ended // a Sentry that hangs is left behind with an error
+		ended(<-done)
 	})
 	return a
 }

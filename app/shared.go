@@ -183,21 +183,15 @@ func (a *App) syncBlocksUntil(ctx context.Context) error {
 	if a.redis == nil && a.config.Postgres.URL == "" {
 		return nil
 	}
-	ticker := time.NewTicker(compareFailing)
-	defer ticker.Stop()
-	for last := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.resync:
-		case <-ticker.C:
-			if _, well := a.health.snapshot(); well && a.redis != nil && time.Since(last) < compareAlways {
-				continue
-			}
+	last := time.Now()
+	every(ctx, compareFailing, a.resync, func(asked bool) {
+		if _, well := a.health.snapshot(); !asked && well && a.redis != nil && time.Since(last) < compareAlways {
+			return
 		}
 		last = time.Now()
 		if err := a.blocks.Sync(ctx, a.clock.now()); err != nil && ctx.Err() == nil {
 			a.logger.Debug("could not compare the blocks", "error", err)
 		}
-	}
+	})
+	return nil
 }
