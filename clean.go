@@ -14,7 +14,7 @@ const MaxList = 64
 // MaxList, numbers and times that JSON cannot express become zero, and times are
 // in UTC to the microsecond. What r points to is copied, not changed.
 func (r Record) Clean() Record {
-	texts(&r.ID, &r.User, &r.Account, &r.Session, &r.Endpoint, &r.Reason, &r.CorrelationID, (*string)(&r.Kind))
+	texts(&r.ID, &r.User, &r.Account, &r.Session, &r.Endpoint, &r.Reason, &r.Actor, &r.CorrelationID, (*string)(&r.Kind))
 	r.Time = cleanTime(r.Time)
 	r.Severity = min(r.Severity, Critical)
 	r.Client = r.Client.Clean()

@@ -35,7 +35,24 @@ const (
 	LoginDisowned          Kind = "login_disowned" // the account holder said: this was not me
 
 	DeviceEnded    Kind = "device_ended"    // a person ended the sessions of one device
+	SessionEnded   Kind = "session_ended"   // a person ended one session
 	RequestRefused Kind = "request_refused" // any other request from a blocked or limited address
+
+	StepUpRequired  Kind = "step_up_required"  // an account holder must give the password again (RFC 9470)
+	StepUpSucceeded Kind = "step_up_succeeded" // and did
+	StepUpFailed    Kind = "step_up_failed"
+	StepUpRefused   Kind = "step_up_refused"
+)
+
+// What operators do. Event.Actor says who did it.
+const (
+	AccountLocked     Kind = "account_locked" // nobody can log in to it
+	AccountUnlocked   Kind = "account_unlocked"
+	RoleChanged       Kind = "role_changed"        // what an operator may do on the dashboard
+	RuleModeChanged   Kind = "rule_mode_changed"   // a rule was put in the shadow, or back in force
+	AllowListExtended Kind = "allow_list_extended" // an address or network is never kept out from now on
+	AllowListReduced  Kind = "allow_list_reduced"
+	LogExported       Kind = "log_exported" // somebody took a copy of a part of the security log
 )
 
 // What the rules find.
@@ -62,7 +79,9 @@ func Kinds() []Kind {
 		TokenRefreshed, TokenRefreshRepeated, TokenRefreshFailed, TokenRefreshRefused, TokenReused, LoggedOut, LoggedOutEverywhere,
 		PasswordChanged, PasswordChangeFailed, PasswordChangeRefused,
 		PasswordResetRequested, PasswordReset, PasswordResetFailed, PasswordResetRefused, LoginDisowned,
-		DeviceEnded, RequestRefused,
+		DeviceEnded, SessionEnded, RequestRefused,
+		StepUpRequired, StepUpSucceeded, StepUpFailed, StepUpRefused,
+		AccountLocked, AccountUnlocked, RoleChanged, RuleModeChanged, AllowListExtended, AllowListReduced, LogExported,
 		BruteForceDetected, MultipleDeviceLogin, RapidTokenRefresh, BotActivityDetected, GeographicAnomaly,
 		AccountTakeoverAttempt, SuspiciousActivity, IPAddressBlocked, IPAddressUnblocked,
 	}
@@ -98,8 +117,11 @@ type Event struct {
 	Time time.Time `json:"time"`
 	Subject
 	Client
-	Endpoint      string `json:"endpoint,omitempty"` // the route, never the raw path
-	Reason        string `json:"reason,omitempty"`   // why it failed or was refused, in one word
+	Endpoint string `json:"endpoint,omitempty"` // the route, never the raw path
+	Reason   string `json:"reason,omitempty"`   // why it failed or was refused, in one word; why an operator did it, in their words
+	// Actor is the account name of the operator who did it to the subject. It is
+	// empty where the subject acted.
+	Actor         string `json:"actor,omitempty"`
 	CorrelationID string `json:"correlation_id,omitempty"`
 }
 

@@ -21,7 +21,9 @@ type Finding struct {
 	First     time.Time     `json:"first"`
 	Last      time.Time     `json:"last"`
 	// Count is how often the rule has fired in this attack so far.
-	Count    int      `json:"count"`
+	Count int `json:"count"`
+	// Shadow says that the rule was on trial: nothing was done about it.
+	Shadow   bool     `json:"shadow,omitempty"`
 	Evidence Evidence `json:"evidence,omitzero"`
 	Actions  []Action `json:"actions,omitempty"`
 }

@@ -206,9 +206,14 @@ type Query struct {
 	Prefix      netip.Prefix // addresses in it
 	Kinds       []Kind
 	Correlation string
+	Finding     string    // the ID of a finding, whose records are selected
 	Since       time.Time // at or after
 	Until       time.Time // before
-	Limit       int       // at most so many; 0: no limit
+	// After is the ID of a record: only those are selected that come after it in
+	// the order of the answer. It is how a reader goes on from page to page. If
+	// there is no such record the answer is ErrNotFound.
+	After string
+	Limit int // at most so many; 0: no limit
 }
 
 // FindingCount is how many findings of one type and severity there were.

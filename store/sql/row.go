@@ -25,6 +25,7 @@ type detail struct {
 	Place     gatehouse.Place    `json:"place,omitzero"`
 	Endpoint  string             `json:"endpoint,omitempty"`
 	Reason    string             `json:"reason,omitempty"`
+	Actor     string             `json:"actor,omitempty"`
 	Count     int                `json:"count,omitempty"`
 	Finding   *gatehouse.Finding `json:"finding,omitempty"`
 	Block     *gatehouse.Block   `json:"block,omitempty"`
@@ -38,7 +39,7 @@ func toRow(r gatehouse.Record) (row, error) {
 	r = r.Clean()
 	rest, err := json.Marshal(detail{
 		Session: r.Session, UserAgent: r.UserAgent, Device: r.Device, Place: r.Place,
-		Endpoint: r.Endpoint, Reason: r.Reason, Count: r.Count, Finding: r.Finding, Block: r.Block,
+		Endpoint: r.Endpoint, Reason: r.Reason, Actor: r.Actor, Count: r.Count, Finding: r.Finding, Block: r.Block,
 	})
 	if err != nil {
 		return row{}, fmt.Errorf("sql: record %s: %w", r.ID, err)
@@ -78,7 +79,7 @@ func scanLogged(read scan) (logged, error) {
 	l.User, l.Account, l.Session = user.String, account.String, d.Session
 	l.IP = fromAddr(ip)
 	l.UserAgent, l.Device, l.Place = d.UserAgent, d.Device, d.Place
-	l.Endpoint, l.Reason, l.CorrelationID = d.Endpoint, d.Reason, correlation.String
+	l.Endpoint, l.Reason, l.Actor, l.CorrelationID = d.Endpoint, d.Reason, d.Actor, correlation.String
 	l.Count, l.Finding, l.Block = d.Count, d.Finding, d.Block
 	return l, nil
 }
