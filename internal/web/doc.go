@@ -1,0 +1,13 @@
+// Package web is what all pages of Gatehouse share: their look, their scripts,
+// the headers they are sent with, and how their templates are written.
+//
+// A door (a server with pages) serves Assets below /assets/, parses its templates
+// with Parse and Funcs, and renders them. The classes of the stylesheet are listed
+// at the top of static/web.css, what the scripts look for at the top of
+// static/app.js. What is from others is in vendored, with its licences.
+//
+// Pages are sent with a Content-Security-Policy that allows no inline script and
+// no inline style: write neither style nor on… attributes. They are never
+// compressed, so that their length tells nothing about secrets beside text that an
+// attacker chose (BREACH).
+package web
