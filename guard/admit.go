@@ -19,7 +19,8 @@ var allow = gatehouse.Decision{Verdict: gatehouse.Allow}
 // Admit decides whether a request may go on, before any work is done for it:
 // not from a blocked address, and not beyond the request rate of its address
 // and endpoint. On a signup (e.Kind is SignupRefused) the rapid-signup rule
-// stands in for bot activity, as long as it is enabled.
+// stands in for bot activity, as long as it is enabled; in the shadow it counts
+// beside it.
 //
 // e.Kind is what a refusal is recorded as; the record is durable when Admit
 // returns. When a store cannot answer in time the verdict is Busy.
@@ -28,20 +29,35 @@ func (g *Guard) Admit(ctx context.Context, e gatehouse.Event) gatehouse.Decision
 	if d := g.blocked(ctx, e.IP, e.Time); !d.Allowed() {
 		return g.refuse(ctx, e, d)
 	}
-	rule, key := &g.rules.BotActivity, gatehouse.Key{}
-	switch {
-	case e.Kind == gatehouse.SignupRefused && g.rules.RapidSignup.Enabled:
-		rule = &g.rules.RapidSignup
-		key = g.keys.signups(e.IP)
-	case rule.Enabled:
-		key = g.keys.requests(e.IP, e.Endpoint)
-	default:
-		return allow
+	set := g.rules.Load()
+	d := allow
+	if rule := &set.RapidSignup; rule.Enabled && e.Kind == gatehouse.SignupRefused {
+		d = g.admit(ctx, rule, g.keys.signups(e.IP), e)
+		if !rule.Shadow {
+			return d
+		}
 	}
-	tally, err := g.hit(ctx, e.Time, key, rule.Limit)
+	if rule := &set.BotActivity; rule.Enabled {
+		onTrial := d.Findings
+		d = g.admit(ctx, rule, g.keys.requests(e.IP, e.Endpoint), e)
+		if onTrial != nil {
+			d.Findings = append(onTrial, d.Findings...)
+		}
+	}
+	return d
+}
+
+// admit decides about a request by one rule that counts requests. In the shadow
+// the verdict is always Allow, even if it cannot count.
+func (g *Guard) admit(ctx context.Context, rule *rules.Rule, key gatehouse.Key, e gatehouse.Event) gatehouse.Decision {
+	tally, err := g.count(ctx, e.Time, key, rule)
 	switch {
 	case err != nil:
-		return g.refuse(ctx, e, g.failure(ctx, "count a request", err))
+		d := g.failure(ctx, "count a request", err)
+		if rule.Shadow {
+			return allow
+		}
+		return g.refuse(ctx, e, d)
 	case tally.Over && refusesOver(rule) && !g.exempt(e.IP):
 		// The block of the request that filled the window may be on its way:
 		// its end, not the window's, is when to come back.
@@ -76,14 +92,28 @@ func (g *Guard) fill(ctx context.Context, rule *rules.Rule, key gatehouse.Key, t
 	f.Evidence.Endpoint = e.Endpoint
 	f, records := g.responder.Respond(ctx, *rule, key, f, e)
 	if err := g.write(ctx, records); err != nil {
-		return g.failure(ctx, "record a finding", err)
+		d := g.failure(ctx, "record a finding", err)
+		if !rule.Shadow {
+			return d
+		}
 	}
 	return gatehouse.Decision{Verdict: gatehouse.Allow, Findings: []gatehouse.Finding{f}}
 }
 
 // refusesOver reports whether requests over the limit are refused rather than
 // only noticed. A rule that blocks refuses, since its block may not hold yet.
-func refusesOver(r *rules.Rule) bool { return r.Respond.RateLimit || r.Respond.BlockIP > 0 }
+func refusesOver(r *rules.Rule) bool {
+	return !r.Shadow && (r.Respond.RateLimit || r.Respond.BlockIP > 0)
+}
+
+// count counts one occurrence for a rule.
+func (g *Guard) count(ctx context.Context, at time.Time, key gatehouse.Key, rule *rules.Rule) (gatehouse.Tally, error) {
+	tally, err := g.hit(ctx, at, key, rule.Limit)
+	if err == nil {
+		g.told(rule, tally.Count)
+	}
+	return tally, err
+}
 
 func (g *Guard) hit(ctx context.Context, at time.Time, key gatehouse.Key, limit gatehouse.Limit) (gatehouse.Tally, error) {
 	h := g.hits.Get().(*[1]gatehouse.Hit)

@@ -9,15 +9,21 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/agent"
 	"github.com/fluxstudio/gatehouse/canonical"
+	"github.com/fluxstudio/gatehouse/rules"
 )
 
 // Attempt is one check of a password, for which a place is reserved. Exactly
 // one of Succeed, Fail and Abandon settles it; later calls do nothing, so that
 // Abandon can be deferred. It is safe for concurrent use.
+//
+// While the brute-force rule is in the shadow no place is reserved; failures are
+// counted all the same.
 type Attempt struct {
 	g           *Guard
+	rules       *rules.Set // those that it began with
 	event       gatehouse.Event
 	kinds       attemptKinds
+	key         gatehouse.Key // of the counter of failures
 	reservation gatehouse.Reservation
 	settled     atomic.Bool
 }
@@ -67,13 +73,12 @@ func (g *Guard) begin(ctx context.Context, e gatehouse.Event, kinds attemptKinds
 	if d := g.blocked(ctx, e.IP, e.Time); !d.Allowed() {
 		return nil, g.refuse(ctx, e, d)
 	}
-	a := &Attempt{g: g, event: e, kinds: kinds}
-	rule := &g.rules.BruteForce
-	if !rule.Enabled {
+	a := &Attempt{g: g, rules: g.rules.Load(), event: e, kinds: kinds, key: g.keys.failedLogins(e.Account, e.IP)}
+	rule := &a.rules.BruteForce
+	if !rule.Enabled || rule.Shadow {
 		return a, allow
 	}
-	key := g.keys.failedLogins(e.Account, e.IP)
-	reservation, tally, err := g.windows.Reserve(ctx, e.Time, key, rule.Limit, g.wait)
+	reservation, tally, err := g.windows.Reserve(ctx, e.Time, a.key, rule.Limit, g.wait)
 	if err != nil {
 		return nil, g.refuse(ctx, e, g.failure(ctx, "reserve a login attempt", err))
 	}
@@ -113,24 +118,54 @@ func (a *Attempt) Fail(ctx context.Context, at time.Time, reason string) (gateho
 	}
 	// Whoever hangs up now has still had the guess.
 	ctx = context.WithoutCancel(ctx)
-	g, rule := a.g, &a.g.rules.BruteForce
+	g, rule := a.g, &a.rules.BruteForce
 	e := a.event
 	e.Kind, e.Time, e.Reason = a.kinds.failed, at, reason
 
-	tally, countErr := g.windows.Settle(ctx, at, a.reservation, gatehouse.Failed)
+	tally, countErr := a.countFailure(ctx, at)
 	d := allow
 	records := []gatehouse.Record{newRecord(e)}
 	if countErr == nil && rule.Enabled && !tally.Over && tally.Count == rule.Limit.Threshold {
-		f, more := g.responder.Respond(ctx, *rule, a.reservation.Key, g.counted(rule, tally, at), e)
+		f, more := g.responder.Respond(ctx, *rule, a.key, g.counted(rule, tally, at), e)
 		d.Findings = append(d.Findings, f)
 		records = append(records, more...)
 	}
-	err := g.observed(ctx, e, &d, records)
+	err := g.observed(ctx, a.rules, e, &d, records)
 	if countErr != nil {
 		g.onError(ctx, "count a failed login", countErr)
+	}
+	if countErr != nil && !rule.Shadow {
 		return gatehouse.Decision{Verdict: gatehouse.Busy, RetryAfter: askAgain}, countErr
 	}
 	return d, err
+}
+
+// countFailure counts a failure in the reserved place or, where none was reserved
+// because the rule is in the shadow, beside the others.
+func (a *Attempt) countFailure(ctx context.Context, at time.Time) (gatehouse.Tally, error) {
+	rule := &a.rules.BruteForce
+	switch {
+	case !rule.Enabled:
+		return gatehouse.Tally{}, nil
+	case rule.Shadow:
+		return a.g.count(ctx, at, a.key, rule)
+	}
+	tally, err := a.g.windows.Settle(ctx, at, a.reservation, gatehouse.Failed)
+	if err == nil {
+		a.g.told(rule, tally.Count)
+	}
+	return tally, err
+}
+
+// clearFailures gives the place back and the account its attempts.
+func (a *Attempt) clearFailures(ctx context.Context, at time.Time) (err error) {
+	switch rule := &a.rules.BruteForce; {
+	case rule.Enabled && rule.Shadow:
+		err = a.g.windows.Forget(ctx, a.key)
+	case rule.Enabled:
+		_, err = a.g.windows.Settle(ctx, at, a.reservation, gatehouse.Succeeded)
+	}
+	return err
 }
 
 // Succeed clears the account's failures from this address, remembers the device
@@ -152,15 +187,15 @@ func (a *Attempt) Succeed(ctx context.Context, at time.Time, s gatehouse.Subject
 	}
 	e.Device = g.identify(e, device)
 
-	if _, err := g.windows.Settle(ctx, at, a.reservation, gatehouse.Succeeded); err != nil {
+	if err := a.clearFailures(ctx, at); err != nil {
 		g.onError(ctx, "reset failed logins", err)
 	}
 	d := allow
 	records := []gatehouse.Record{newRecord(e)}
 	if e.Kind == gatehouse.LoginSucceeded {
-		records = append(records, g.compare(ctx, e, &d)...)
+		records = append(records, g.compare(ctx, a.rules, e, &d)...)
 	}
-	return d, g.observed(ctx, e, &d, records)
+	return d, g.observed(ctx, a.rules, e, &d, records)
 }
 
 // identify fills in what is not known of a device.
@@ -177,7 +212,7 @@ func (g *Guard) identify(e gatehouse.Event, d gatehouse.Device) gatehouse.Device
 }
 
 // compare runs the rules that look at where and on what a user was before.
-func (g *Guard) compare(ctx context.Context, e gatehouse.Event, d *gatehouse.Decision) []gatehouse.Record {
+func (g *Guard) compare(ctx context.Context, set *rules.Set, e gatehouse.Event, d *gatehouse.Decision) []gatehouse.Record {
 	now := gatehouse.Sighting{Time: e.Time, IP: e.IP, Place: e.Place, Device: e.Device}
 	before, err := g.sightings.See(ctx, e.User, now)
 	if err != nil {
@@ -193,12 +228,12 @@ func (g *Guard) compare(ctx context.Context, e gatehouse.Event, d *gatehouse.Dec
 			return
 		}
 		key := g.keys.ongoing(f.Rule, append(parts, e.User)...)
-		done, more := g.responder.Respond(ctx, *g.rule(f.Rule), key, *f, e)
+		done, more := g.responder.Respond(ctx, *set.Rule(f.Rule), key, *f, e)
 		d.Findings = append(d.Findings, done)
 		records = append(records, more...)
 	}
-	respond(g.CheckMultipleDevices(sightings))
-	for _, f := range g.CheckAccountTakeover(sightings) {
+	respond(g.manyDevices(&set.MultipleDevices, sightings))
+	for _, f := range g.takeover(set, sightings) {
 		respond(&f, f.Evidence.Travel.From.Place.Country, e.Device.ID)
 	}
 	return records

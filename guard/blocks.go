@@ -18,7 +18,7 @@ var ErrInvalidBlock = errors.New("not a block that can be placed")
 // BlockIP keeps an address or network out and records ip_address_blocked. Of b
 // the Prefix, Created and Reason are required; a zero Until holds until it is
 // lifted. Where the prefix is blocked already the later end wins; the block in
-// force is returned.
+// force is returned. By is the actor of the record, unless it is Gatehouse itself.
 func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
 	// 0.0.0.0/0 by its other name, ::ffff:0:0/96, is still everybody.
 	b.Prefix = gatehouse.CleanPrefix(b.Prefix)
@@ -37,7 +37,7 @@ func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block
 	if err != nil {
 		return gatehouse.Block{}, err
 	}
-	return got, g.recordBlock(ctx, gatehouse.IPAddressBlocked, got, b.Created)
+	return got, g.recordBlock(ctx, gatehouse.IPAddressBlocked, got, b.Created, b.By)
 }
 
 func validate(b gatehouse.Block) error {
@@ -70,11 +70,14 @@ func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix
 		}
 	}
 	b.By = gatehouse.CleanText(by, gatehouse.MaxText)
-	return b, errors.Join(g.recordBlock(ctx, gatehouse.IPAddressUnblocked, b, at), lifted)
+	return b, errors.Join(g.recordBlock(ctx, gatehouse.IPAddressUnblocked, b, at, b.By), lifted)
 }
 
-func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehouse.Block, at time.Time) error {
+func (g *Guard) recordBlock(ctx context.Context, kind gatehouse.Kind, b gatehouse.Block, at time.Time, by string) error {
 	e := gatehouse.Event{Kind: kind, Time: at, Reason: b.Reason}
+	if by != respond.System {
+		e.Actor = by
+	}
 	e.IP = b.Prefix.Addr()
 	if len(b.Accounts) == 1 {
 		e.Account = b.Accounts[0]

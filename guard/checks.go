@@ -16,7 +16,7 @@ import (
 // parallel with password verifications may let more of those through than the
 // threshold: see Begin.
 func (g *Guard) CheckFailedLogin(ctx context.Context, at time.Time, account string, ip netip.Addr) (*gatehouse.Finding, error) {
-	return g.check(ctx, &g.rules.BruteForce, at, g.keys.failedLogins(canonical.Account(account), ip))
+	return g.check(ctx, &g.rules.Load().BruteForce, at, g.keys.failedLogins(canonical.Account(account), ip))
 }
 
 // ResetFailedLogins forgets the failed logins of account from ip, as a success
@@ -29,14 +29,14 @@ func (g *Guard) ResetFailedLogins(ctx context.Context, account string, ip netip.
 // when it fills the window of the rapid-token-refresh rule. token names what
 // stays the same over rotations: the session or token family.
 func (g *Guard) CheckTokenRefresh(ctx context.Context, at time.Time, user, token string) (*gatehouse.Finding, error) {
-	return g.check(ctx, &g.rules.RapidTokenRefresh, at, g.keys.refreshes(user, token))
+	return g.check(ctx, &g.rules.Load().RapidTokenRefresh, at, g.keys.refreshes(user, token))
 }
 
 // CheckRequestRate counts a request from ip to an endpoint and returns a
 // finding when it fills the window of the bot-activity rule. It does not say
 // whether later requests are to be refused: see Admit.
 func (g *Guard) CheckRequestRate(ctx context.Context, at time.Time, ip netip.Addr, endpoint string) (*gatehouse.Finding, error) {
-	f, err := g.check(ctx, &g.rules.BotActivity, at, g.keys.requests(ip, endpoint))
+	f, err := g.check(ctx, &g.rules.Load().BotActivity, at, g.keys.requests(ip, endpoint))
 	if f != nil {
 		f.Evidence.Endpoint = endpoint
 	}
@@ -47,7 +47,7 @@ func (g *Guard) check(ctx context.Context, rule *rules.Rule, at time.Time, key g
 	if !rule.Enabled {
 		return nil, nil
 	}
-	tally, err := g.hit(ctx, at, key, rule.Limit)
+	tally, err := g.count(ctx, at, key, rule)
 	if err != nil || tally.Over || tally.Count < rule.Limit.Threshold {
 		return nil, err
 	}
@@ -75,13 +75,17 @@ func finding(rule *rules.Rule, at time.Time) gatehouse.Finding {
 		First:    at,
 		Last:     at,
 		Count:    1,
+		Shadow:   rule.Shadow,
 	}
 }
 
 // CheckUserAgent returns a finding when a user agent is missing or is that of a
 // known bot, scanner or script. It bounds its own work; see package agent.
 func (g *Guard) CheckUserAgent(at time.Time, userAgent string) *gatehouse.Finding {
-	rule := &g.rules.SuspiciousUserAgent
+	return g.suspicious(&g.rules.Load().SuspiciousUserAgent, at, userAgent)
+}
+
+func (g *Guard) suspicious(rule *rules.Rule, at time.Time, userAgent string) *gatehouse.Finding {
 	if !rule.Enabled {
 		return nil
 	}
@@ -100,7 +104,10 @@ func (g *Guard) CheckUserAgent(at time.Time, userAgent string) *gatehouse.Findin
 // newest. Sightings may be logins or live sessions at their last use. The last
 // sighting of each device is the evidence.
 func (g *Guard) CheckMultipleDevices(sightings []gatehouse.Sighting) *gatehouse.Finding {
-	rule := &g.rules.MultipleDevices
+	return g.manyDevices(&g.rules.Load().MultipleDevices, sightings)
+}
+
+func (g *Guard) manyDevices(rule *rules.Rule, sightings []gatehouse.Sighting) *gatehouse.Finding {
 	if !rule.Enabled || len(sightings) == 0 {
 		return nil
 	}
@@ -113,6 +120,7 @@ func (g *Guard) CheckMultipleDevices(sightings []gatehouse.Sighting) *gatehouse.
 			devices = append(devices, s)
 		}
 	}
+	g.told(rule, len(devices))
 	if len(devices) < rule.Limit.Threshold {
 		return nil
 	}
@@ -142,6 +150,10 @@ const (
 // held against the owner, nor is a laptop at home while the phone travels.
 // Unknown places are never an anomaly.
 func (g *Guard) CheckAccountTakeover(sightings []gatehouse.Sighting) []gatehouse.Finding {
+	return g.takeover(g.rules.Load(), sightings)
+}
+
+func (g *Guard) takeover(set *rules.Set, sightings []gatehouse.Sighting) []gatehouse.Finding {
 	if len(sightings) < 2 || !sightings[0].Place.Known() {
 		return nil
 	}
@@ -172,9 +184,9 @@ func (g *Guard) CheckAccountTakeover(sightings []gatehouse.Sighting) []gatehouse
 			findings = append(findings, f)
 		}
 	}
-	add(&g.rules.GeographicAnomaly)
+	add(&set.GeographicAnomaly)
 	if newDevice {
-		add(&g.rules.AccountTakeover)
+		add(&set.AccountTakeover)
 	}
 	return findings
 }

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
@@ -32,7 +33,7 @@ import (
 
 // Options are the parts that a Guard works with.
 type Options struct {
-	// Rules are the rules in force. Default: rules.Default().
+	// Rules are the rules at the start; see SetRules. Default: rules.Default().
 	Rules rules.Set
 
 	Windows   gatehouse.Windows   // required
@@ -59,6 +60,11 @@ type Options struct {
 	// it is not blocked either is up to Blocks. It is called concurrently, with
 	// an address as gatehouse.CleanAddr returns it. Default: none is.
 	Exempt func(netip.Addr) bool
+	// OnCount is told of each count that a rule has made: how many there are of
+	// the threshold at which it fires. So it learns how near ordinary traffic
+	// comes. Immediate rules count nothing. It is called concurrently and for each
+	// request, and so must be fast and should not allocate. Default: nobody is told.
+	OnCount func(rule string, count, threshold int)
 	// Travel sets what speed counts as impossible. Default: see travel.Options.
 	Travel travel.Options
 	// OnError is told of failures that were survived, such as a place history
@@ -68,7 +74,7 @@ type Options struct {
 
 // Guard is the engine. It is safe for concurrent use.
 type Guard struct {
-	rules     rules.Set
+	rules     atomic.Pointer[rules.Set] // what it points at is never changed
 	windows   gatehouse.Windows
 	blocks    gatehouse.Blocks
 	sightings gatehouse.Sightings
@@ -82,6 +88,7 @@ type Guard struct {
 	refusals  refusals
 	hits      sync.Pool // of *[1]gatehouse.Hit: what goes through a port escapes to the heap
 	wait      time.Duration
+	onCount   func(rule string, count, threshold int) // nil: nobody is told
 	travel    travel.Options
 	onError   func(ctx context.Context, doing string, err error)
 }
@@ -119,8 +126,7 @@ func New(o Options) (*Guard, error) {
 	if o.OnError == nil {
 		o.OnError = func(context.Context, string, error) {}
 	}
-	return &Guard{
-		rules:     o.Rules,
+	g := &Guard{
 		windows:   o.Windows,
 		blocks:    o.Blocks,
 		sightings: o.Sightings,
@@ -132,14 +138,29 @@ func New(o Options) (*Guard, error) {
 		responder: respond.New(respond.Options{Blocks: o.Blocks, Alerts: o.Alerts}),
 		wait:      o.LoginWait,
 		exempt:    o.Exempt,
+		onCount:   o.OnCount,
 		travel:    o.Travel,
 		onError:   o.OnError,
 		hits:      sync.Pool{New: func() any { return new([1]gatehouse.Hit) }},
-	}, nil
+	}
+	g.SetRules(o.Rules)
+	return g, nil
 }
 
 // Rules returns the rules in force.
-func (g *Guard) Rules() rules.Set { return g.rules }
+func (g *Guard) Rules() rules.Set { return *g.rules.Load() }
+
+// SetRules puts other rules in force, from the next call on. A call that is under
+// way, and an Attempt that has begun, keep those that they began with. What was
+// counted stays; see gatehouse.Windows for limits that change.
+func (g *Guard) SetRules(s rules.Set) { g.rules.Store(&s) }
+
+// told tells who wants to know how near a rule has come to firing.
+func (g *Guard) told(rule *rules.Rule, count int) {
+	if g.onCount != nil {
+		g.onCount(rule.Name, count, rule.Limit.Threshold)
+	}
+}
 
 // clean makes an event from outside fit to be judged and kept.
 func (g *Guard) clean(e gatehouse.Event) gatehouse.Event {

@@ -20,43 +20,33 @@ func (g *Guard) Observe(ctx context.Context, e gatehouse.Event) (gatehouse.Decis
 	ctx = context.WithoutCancel(ctx)
 	e.Account = canonical.Account(e.Account)
 	e = g.clean(e)
-	d := allow
+	set, d := g.rules.Load(), allow
 	records := []gatehouse.Record{newRecord(e)}
 	if e.Kind == gatehouse.TokenRefreshed {
-		f, err := g.CheckTokenRefresh(ctx, e.Time, e.User, e.Session)
+		rule, key := &set.RapidTokenRefresh, g.keys.refreshes(e.User, e.Session)
+		f, err := g.check(ctx, rule, e.Time, key)
 		if err != nil {
 			g.onError(ctx, "count a token refresh", err)
 		} else if f != nil {
-			key := g.keys.refreshes(e.User, e.Session)
-			done, more := g.responder.Respond(ctx, g.rules.RapidTokenRefresh, key, *f, e)
+			done, more := g.responder.Respond(ctx, *rule, key, *f, e)
 			d.Findings = append(d.Findings, done)
 			records = append(records, more...)
 		}
 	}
-	return d, g.observed(ctx, e, &d, records)
+	return d, g.observed(ctx, set, e, &d, records)
 }
 
 // observed judges the user agent of a login or signup and writes the records.
-func (g *Guard) observed(ctx context.Context, e gatehouse.Event, d *gatehouse.Decision, records []gatehouse.Record) error {
+func (g *Guard) observed(ctx context.Context, set *rules.Set, e gatehouse.Event, d *gatehouse.Decision, records []gatehouse.Record) error {
 	switch e.Kind {
 	case gatehouse.LoginSucceeded, gatehouse.LoginFailed, gatehouse.SignupSucceeded, gatehouse.SignupFailed:
-		if f := g.CheckUserAgent(e.Time, e.UserAgent); f != nil {
+		if f := g.suspicious(&set.SuspiciousUserAgent, e.Time, e.UserAgent); f != nil {
 			f.Evidence.Endpoint = e.Endpoint
 			key := g.keys.ongoing(f.Rule, CountingPrefix(e.IP).String(), e.Endpoint, e.UserAgent)
-			done, more := g.responder.Respond(ctx, g.rules.SuspiciousUserAgent, key, *f, e)
+			done, more := g.responder.Respond(ctx, set.SuspiciousUserAgent, key, *f, e)
 			d.Findings = append(d.Findings, done)
 			records = append(records, more...)
 		}
 	}
 	return g.write(ctx, records)
-}
-
-// rule returns the rule of a name.
-func (g *Guard) rule(name string) *rules.Rule {
-	for _, r := range g.rules.All() {
-		if r.Name == name {
-			return r
-		}
-	}
-	return nil
 }

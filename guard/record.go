@@ -16,6 +16,11 @@ var severities = map[gatehouse.Kind]gatehouse.Severity{
 	gatehouse.PasswordResetRefused:  gatehouse.Warning,
 	gatehouse.LoginDisowned:         gatehouse.High,
 	gatehouse.RequestRefused:        gatehouse.Warning,
+	gatehouse.StepUpRefused:         gatehouse.Warning,
+	gatehouse.AccountLocked:         gatehouse.Warning,
+	gatehouse.RoleChanged:           gatehouse.Warning,
+	gatehouse.RuleModeChanged:       gatehouse.Warning,
+	gatehouse.AllowListExtended:     gatehouse.Warning,
 }
 
 func newRecord(e gatehouse.Event) gatehouse.Record {

@@ -12,24 +12,31 @@ import (
 type ongoing struct {
 	mu      sync.Mutex
 	max     int
-	attacks map[gatehouse.Key]*list.Element // of *attack
-	recent  *list.List                      // most recent in front
+	attacks map[attackKey]*list.Element // of *attack
+	recent  *list.List                  // most recent in front
+}
+
+// attackKey tells attacks apart. What a rule finds in the shadow is another attack
+// than the same in force, so that people are told of it once the rule counts.
+type attackKey struct {
+	key    gatehouse.Key
+	shadow bool
 }
 
 type attack struct {
-	key         gatehouse.Key
+	key         attackKey
 	id          string
 	first, last time.Time
 	count       int
 }
 
 func newOngoing(max int) *ongoing {
-	return &ongoing{max: max, attacks: make(map[gatehouse.Key]*list.Element), recent: list.New()}
+	return &ongoing{max: max, attacks: make(map[attackKey]*list.Element), recent: list.New()}
 }
 
 // join gives f the identity of the attack that key names if that was seen less
 // than quiet ago, and a new one otherwise.
-func (o *ongoing) join(key gatehouse.Key, quiet time.Duration, at time.Time, f *gatehouse.Finding) {
+func (o *ongoing) join(key attackKey, quiet time.Duration, at time.Time, f *gatehouse.Finding) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	el := o.attacks[key]

@@ -46,9 +46,16 @@ const System = "gatehouse"
 // records to be written: none when an ongoing attack goes on as before, but for
 // its tenth, hundredth ... time. It gives no alert; see Alert.
 //
+// For a rule in the shadow the finding is marked as such, is never one with a
+// finding that was acted on, and nothing is done but to write it down.
+//
 // It does not fail: what could not be done stands in the receipt.
 func (r *Responder) Respond(ctx context.Context, rule rules.Rule, key gatehouse.Key, f gatehouse.Finding, e gatehouse.Event) (gatehouse.Finding, []gatehouse.Record) {
-	r.ongoing.join(key, quietAfter(rule), e.Time, &f)
+	f.Shadow = rule.Shadow
+	r.ongoing.join(attackKey{key, rule.Shadow}, quietAfter(rule), e.Time, &f)
+	if rule.Shadow {
+		rule.Respond = rules.Responses{}
+	}
 
 	block, blockRecord := r.block(ctx, rule, &f, e)
 	f.Actions = append([]gatehouse.Action{{Response: "log"}}, block...)

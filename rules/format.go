@@ -13,7 +13,7 @@ import (
 func Format(s Set) ([]byte, error) {
 	var b strings.Builder
 	for _, r := range s.All() {
-		fmt.Fprintf(&b, "%s: {enabled: %t, ", r.Name, r.Enabled)
+		fmt.Fprintf(&b, "%s: {enabled: %t, shadow: %t, ", r.Name, r.Enabled, r.Shadow)
 		if !r.Immediate() {
 			fmt.Fprintf(&b, "threshold: %d, window: %s, ", r.Limit.Threshold, strictyaml.FormatDuration(r.Limit.Window))
 		}

@@ -16,6 +16,7 @@ func anySet(t *rapid.T) rules.Set {
 	set := rules.Default()
 	for _, r := range set.All() {
 		r.Enabled = rapid.Bool().Draw(t, "enabled")
+		r.Shadow = rapid.Bool().Draw(t, "shadow")
 		r.Severity = gatehouse.Severity(rapid.IntRange(0, 3).Draw(t, "severity"))
 		r.Respond = rules.Responses{Alert: rapid.Bool().Draw(t, "alert")}
 		if rapid.Bool().Draw(t, "blocks") {

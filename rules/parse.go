@@ -39,6 +39,7 @@ const responsesLike = "[alert, block_ip: 1h]"
 //
 //	brute_force: {threshold: 5, window: 5m, severity: high, respond: [alert, block_ip: 1h]}
 //	bot_activity: {enabled: false}
+//	rapid_signup: {shadow: true}
 //
 // respond replaces all responses of the rule. Reading is strict, and every
 // mistake is reported, in the order of the file: unknown rules and keys, keys
@@ -104,6 +105,10 @@ func decodeRule(v strictyaml.Value, r *Rule) {
 		case "enabled":
 			if is, ok := f.Bool(); ok {
 				r.Enabled = is
+			}
+		case "shadow":
+			if is, ok := f.Bool(); ok {
+				r.Shadow = is
 			}
 		case "threshold", "window":
 			if immediate {
@@ -199,9 +204,9 @@ func decodeResponse(response string, at, value strictyaml.Value, r *Rule, to *Re
 
 func keysOf(r *Rule) []string {
 	if r.Immediate() {
-		return []string{"enabled", "severity", "respond"}
+		return []string{"enabled", "shadow", "severity", "respond"}
 	}
-	return []string{"enabled", "threshold", "window", "severity", "respond"}
+	return []string{"enabled", "shadow", "threshold", "window", "severity", "respond"}
 }
 
 var responseNames = []string{respondLog, respondAlert, respondRateLimit, respondBlockIP}

@@ -26,8 +26,13 @@ const (
 
 // Rule is one thing that Gatehouse recognises.
 type Rule struct {
-	Name     string
-	Enabled  bool
+	Name    string
+	Enabled bool
+	// Shadow puts the rule on trial: it counts, finds and writes down what it
+	// has found, marked as such, and does nothing else. No request is refused,
+	// nobody is kept out or told because of it. A rule that stands in for another,
+	// as RapidSignup does for BotActivity, leaves that in force.
+	Shadow   bool
 	Kind     gatehouse.Kind // the type of its findings
 	KeyedBy  string         // what is counted together
 	Severity gatehouse.Severity
@@ -110,6 +115,17 @@ func Default() Set {
 			KeyedBy: "request", Severity: gatehouse.Warning,
 		},
 	}
+}
+
+// Rule returns the rule of a name, nil if there is none. Changing what it points
+// at changes the set.
+func (s *Set) Rule(name string) *Rule {
+	for _, r := range s.All() {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // All returns the rules in the order of the manual. Changing what it points at
