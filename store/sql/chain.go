@@ -22,7 +22,8 @@ type link struct {
 	// For the transaction under way.
 	head   chain.Head
 	moved  bool
-	forged bool // the head is not one that the key has signed
+	forged bool  // the head is not one that the key has signed
+	added  tally // what its records add to the counts
 
 	last chain.Head // the head that was signed or verified last
 }
@@ -33,6 +34,10 @@ type link struct {
 // it.
 func (l *link) begin(head chain.Head) {
 	l.head, l.moved, l.forged = head, false, false
+	if l.added == nil {
+		l.added = tally{}
+	}
+	clear(l.added)
 	if l.key == nil || head.Equal(l.last) {
 		return
 	}
@@ -48,7 +53,10 @@ func (l *link) next(r *row) chain.Head {
 }
 
 // move says that the record of next was added.
-func (l *link) move(head chain.Head) { l.head, l.moved = head, true }
+func (l *link) move(head chain.Head, a *addition) {
+	l.head, l.moved = head, true
+	l.added.add(a.counts)
+}
 
 // seal signs how far the chain has come, before the transaction is committed.
 func (l *link) seal() chain.Head {

@@ -33,7 +33,7 @@ type session interface {
 	begin(ctx context.Context, locks []string, operations bool) error
 	// add adds rows to the log, those whose ID is known excepted, and moves the
 	// end of the node's chain, whose lock the transaction holds.
-	add(ctx context.Context, l *link, rows []row) error
+	add(ctx context.Context, l *link, rows []addition) error
 	// commit makes the transaction durable. An error wraps errUncertain where
 	// it may have done so.
 	commit(ctx context.Context) error

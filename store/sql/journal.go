@@ -17,10 +17,10 @@ func (s *Store) Append(ctx context.Context, records ...gatehouse.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	rows := make([]row, len(records))
+	rows := make([]addition, len(records))
 	for i, r := range records {
 		var err error
-		if rows[i], err = toRow(r); err != nil {
+		if rows[i], err = newAddition(r); err != nil {
 			return err
 		}
 	}

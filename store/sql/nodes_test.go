@@ -14,6 +14,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/internal/testserver"
+	"github.com/fluxstudio/gatehouse/logstats"
 	"github.com/fluxstudio/gatehouse/store/sql"
 )
 
@@ -35,6 +36,22 @@ func (n *nodes) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gatehous
 
 func (n *nodes) CountFindings(ctx context.Context, user string, since time.Time) ([]gatehouse.FindingCount, error) {
 	return n.next().CountFindings(ctx, user, since)
+}
+
+func (n *nodes) Counts(ctx context.Context, q logstats.Query) ([]logstats.Count, error) {
+	return n.next().Counts(ctx, q)
+}
+
+func (n *nodes) AddCounts(ctx context.Context, counts []logstats.Count) error {
+	return n.next().AddCounts(ctx, counts)
+}
+
+func (n *nodes) Targets(ctx context.Context, since, until time.Time, limit int) (logstats.Targets, error) {
+	return n.next().Targets(ctx, since, until, limit)
+}
+
+func (n *nodes) DeleteCounts(ctx context.Context, before time.Time, limit int) (int, error) {
+	return n.next().DeleteCounts(ctx, before, limit)
 }
 
 func (n *nodes) See(ctx context.Context, user string, s gatehouse.Sighting) ([]gatehouse.Sighting, error) {

@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,7 +18,7 @@ const maxRows = 1000
 
 // add tries to do all in one round trip, counting on the chain to end where it
 // did and on no ID to be known, before it asks.
-func (s *postgresSession) add(ctx context.Context, l *link, rows []row) error {
+func (s *postgresSession) add(ctx context.Context, l *link, rows []addition) error {
 	if s.end != nil && !s.operated && len(rows) <= maxRows {
 		done, err := s.addAtOnce(ctx, l, rows)
 		if done || err != nil {
@@ -33,6 +35,7 @@ func (s *postgresSession) add(ctx context.Context, l *link, rows []row) error {
 	}
 	if l.moved {
 		head = l.seal()
+		s.next.Queue(putCountsText, l.added.args(l.node)...)
 		s.next.Queue(putHeadText, head.Node, atEnd, head.Seq, head.Hash[:], head.Signature)
 	}
 	s.moving = &head
@@ -40,7 +43,7 @@ func (s *postgresSession) add(ctx context.Context, l *link, rows []row) error {
 }
 
 // ask returns where the node's chain ends, and which of rows are in the log.
-func (s *postgresSession) ask(ctx context.Context, node string, rows []row) (chain.Head, map[string]bool, error) {
+func (s *postgresSession) ask(ctx context.Context, node string, rows []addition) (chain.Head, map[string]bool, error) {
 	head := chain.Head{Node: node}
 	s.next.Queue(headText+" FOR UPDATE", node).Query(func(found pgx.Rows) (err error) {
 		for found.Next() {
@@ -52,7 +55,7 @@ func (s *postgresSession) ask(ctx context.Context, node string, rows []row) (cha
 	})
 	ids := make([]string, len(rows))
 	for i := range rows {
-		ids[i] = rows[i][0].(string)
+		ids[i] = rows[i].id()
 	}
 	known := map[string]bool{}
 	s.next.Queue("SELECT id FROM security_log WHERE id = ANY($1)", ids).Query(func(found pgx.Rows) error {
@@ -72,7 +75,7 @@ func (s *postgresSession) ask(ctx context.Context, node string, rows []row) (cha
 // addAtOnce adds rows and moves the end of the chain with one statement, a
 // transaction by itself. It does nothing and returns false if the chain ends
 // elsewhere by now, or an ID is known.
-func (s *postgresSession) addAtOnce(ctx context.Context, l *link, rows []row) (bool, error) {
+func (s *postgresSession) addAtOnce(ctx context.Context, l *link, rows []addition) (bool, error) {
 	old := s.end
 	s.end = nil
 	l.begin(*old)
@@ -80,7 +83,8 @@ func (s *postgresSession) addAtOnce(ctx context.Context, l *link, rows []row) (b
 	head := l.seal()
 	var batch pgx.Batch
 	added := int64(0)
-	batch.Queue(insertAtOnceText, append(part.args(l.node), head.Seq, head.Hash[:], head.Signature, old.Seq, old.Hash[:], old.Signature)...).
+	args := append(part.args(l.node), head.Seq, head.Hash[:], head.Signature, old.Seq, old.Hash[:], old.Signature)
+	batch.Queue(insertAtOnceText, append(args, l.added.args(l.node)[:4]...)...).
 		Exec(func(tag pgconn.CommandTag) error {
 			added = tag.RowsAffected()
 			return nil
@@ -111,8 +115,29 @@ const insertRowsText = `INSERT INTO security_log (` + columns + `, node, chain_s
 const insertAtOnceText = `WITH moved AS (
 		UPDATE log_heads SET seq = $16, hash = $17, signature = $18 WHERE node = $13 AND stands = 'end'
 		AND seq = $19 AND hash = $20 AND signature IS NOT DISTINCT FROM $21::bytea RETURNING 1
+	), counted AS (
+		INSERT INTO log_counts (name, slot, country, node, n)
+		SELECT name, slot, country, $13::text, n FROM unnest($22::text[], $23::bigint[], $24::text[], $25::bigint[]) AS given (name, slot, country, n)
+		WHERE EXISTS (SELECT 1 FROM moved) ` + addToCounts + `
 	) INSERT INTO security_log (` + columns + `, node, chain_seq, hash) ` + givenRows + `
 	WHERE EXISTS (SELECT 1 FROM moved) ORDER BY chain_seq`
+
+// putCountsText adds to counts that are given as columns, in the order of the
+// table.
+const putCountsText = `INSERT INTO log_counts (name, slot, country, node, n)
+	SELECT name, slot, country, $5::text, n FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS given (name, slot, country, n)
+	` + addToCounts
+
+// args are what putCountsText takes.
+func (t tally) args(node string) []any {
+	keys := slices.SortedFunc(maps.Keys(t), compareKeys)
+	names, countries := make([]string, len(keys)), make([]string, len(keys))
+	slots, sums := make([]int64, len(keys)), make([]int64, len(keys))
+	for i, key := range keys {
+		names[i], slots[i], countries[i], sums[i] = key.name, key.slot, key.country, t[key]
+	}
+	return []any{names, slots, countries, sums, node}
+}
 
 const givenRows = `SELECT ` + columns + `, $13::text, chain_seq, hash
 	FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bytea[], $8::text[],
@@ -121,20 +146,20 @@ const givenRows = `SELECT ` + columns + `, $13::text, chain_seq, hash
 
 // lay gives rows their places in the chain, those that are known excepted, and
 // lays them out for statements of maxRows each.
-func (l *link) lay(rows []row, known map[string]bool) []*logColumns {
+func (l *link) lay(rows []addition, known map[string]bool) []*logColumns {
 	var parts []*logColumns
 	for i := range rows {
-		id := rows[i][0].(string)
+		id := rows[i].id()
 		if known[id] {
 			continue
 		}
 		known[id] = true
-		next := l.next(&rows[i])
-		l.move(next)
+		next := l.next(&rows[i].row)
+		l.move(next, &rows[i])
 		if n := len(parts); n == 0 || len(parts[n-1].seq) == maxRows {
 			parts = append(parts, newLogColumns(min(len(rows)-i, maxRows)))
 		}
-		parts[len(parts)-1].add(&rows[i], next)
+		parts[len(parts)-1].add(&rows[i].row, next)
 	}
 	return parts
 }

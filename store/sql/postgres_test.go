@@ -21,6 +21,9 @@ func TestPostgres(t *testing.T) {
 	t.Run("Journal", func(t *testing.T) {
 		storetest.Journal(t, func(t *testing.T) (gatehouse.Journal, gatehouse.Log) { s := open(t); return s, s })
 	})
+	t.Run("LogStats", func(t *testing.T) {
+		storetest.LogStats(t, func(t *testing.T) storetest.CountingLog { return open(t) })
+	})
 	t.Run("Sightings", func(t *testing.T) {
 		storetest.Sightings(t, func(t *testing.T) gatehouse.Sightings { return open(t) })
 	})
@@ -45,7 +48,7 @@ func postgres(t *testing.T, n int) func(testing.TB) *nodes {
 	return func(t testing.TB) *nodes {
 		t.Helper()
 		const text = "DELETE FROM security_log; DELETE FROM log_heads; DELETE FROM log_gaps; DELETE FROM blocks; DELETE FROM sightings; DELETE FROM users; " +
-			"DELETE FROM outbox; DELETE FROM alert_leader; DELETE FROM alert_cursors; DELETE FROM alert_groups"
+			"DELETE FROM outbox; DELETE FROM alert_leader; DELETE FROM alert_cursors; DELETE FROM alert_groups; DELETE FROM log_counts; DELETE FROM settings"
 		if _, err := conn.PgConn().Exec(context.Background(), text).ReadAll(); err != nil {
 			t.Fatal(err)
 		}

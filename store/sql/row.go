@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/logstats"
 )
 
 // columns of the security log that make up a record, in the order of row.
@@ -16,6 +17,19 @@ const columns = "id, time, kind, severity, user_id, account, ip, correlation_id,
 
 // row is a record as these columns.
 type row [12]any
+
+// addition is a record to be added, with what it adds to the counts.
+type addition struct {
+	row    row
+	counts []logstats.Count
+}
+
+func (a *addition) id() string { return a.row[0].(string) }
+
+func newAddition(r gatehouse.Record) (addition, error) {
+	row, err := toRow(r)
+	return addition{row, logstats.Of(r)}, err
+}
 
 // detail is what a record holds beyond its columns.
 type detail struct {

@@ -20,7 +20,7 @@ import (
 
 var sqliteDatabase = &database{
 	dialect:    goose.DialectSQLite3,
-	migrations: strings.NewReplacer(),
+	migrations: strings.NewReplacer(), // written for SQLite
 	tableCount: `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version'), count(*) FILTER (WHERE name = 'security_log')
 		FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
 	numbers:   "SELECT value FROM json_each($1)",
@@ -46,24 +46,27 @@ func (s sqliteSession) commit(ctx context.Context) error {
 // add adds one row with each statement, which is the fastest in SQLite: the
 // statement then needs no journal of its own, and finding a parameter by its name
 // takes time in proportion to how many there are.
-func (s sqliteSession) add(ctx context.Context, l *link, rows []row) error {
+func (s sqliteSession) add(ctx context.Context, l *link, rows []addition) error {
 	head, err := headOf(ctx, s.handle, l.node)
 	if err != nil {
 		return err
 	}
 	l.begin(head)
 	for i := range rows {
-		next := l.next(&rows[i])
-		n, err := s.exec(ctx, insertText, append(rows[i][:], l.node, next.Seq, next.Hash[:])...)
+		next := l.next(&rows[i].row)
+		n, err := s.exec(ctx, insertText, append(rows[i].row[:], l.node, next.Seq, next.Hash[:])...)
 		if err != nil {
 			return err
 		}
 		if n > 0 { // else its ID is known
-			l.move(next)
+			l.move(next, &rows[i])
 		}
 	}
 	if !l.moved {
 		return nil
+	}
+	if err := l.added.put(ctx, s.handle, l.node); err != nil {
+		return err
 	}
 	return putHead(ctx, s.handle, atEnd, l.seal())
 }

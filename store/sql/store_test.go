@@ -78,3 +78,7 @@ func TestAccounts(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	storetest.Blocks(t, func(t *testing.T) gatehouse.Blocks { return open(t) })
 }
+
+func TestLogStats(t *testing.T) {
+	storetest.LogStats(t, func(t *testing.T) storetest.CountingLog { return open(t) })
+}

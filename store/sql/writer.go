@@ -12,7 +12,7 @@ import (
 // write is one thing that a caller wants done: journal rows to add, or an
 // operation to run within the transaction.
 type write struct {
-	rows []row
+	rows []addition
 	op   func(ctx context.Context, h *handle) error
 	lock string // what op decides on; see lockUser and the others
 
@@ -43,7 +43,7 @@ type writer struct {
 	handle  *handle      // on conn
 	session session      // on conn
 	link    link
-	rows    []row // of the transaction under way
+	rows    []addition // of the transaction under way
 }
 
 func startWriter(d *database, db *stdsql.DB, o Options) *writer {

@@ -360,11 +360,11 @@ func TestCloseWaitsForWhoHasEntered(t *testing.T) {
 		s.leave()
 	}
 	for i := range 50 {
-		r, err := toRow(testRecord(fmt.Sprint(i)))
+		r, err := newAddition(testRecord(fmt.Sprint(i)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.writer.do(t.Context(), &write{rows: []row{r}}); err != nil {
+		if err := s.writer.do(t.Context(), &write{rows: []addition{r}}); err != nil {
 			t.Fatal(err)
 		}
 	}

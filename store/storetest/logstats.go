@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/logstats"
+)
+
+// CountingLog is a security log that counts its records.
+type CountingLog interface {
+	gatehouse.Journal
+	logstats.Store
+}
+
+// LogStats runs the suite of the log in numbers: counts are of the records that
+// were added, each one time, whoever adds them. open returns an empty log.
+func LogStats(t *testing.T, open func(t *testing.T) CountingLog) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, l counted)
+	}{
+		{"records add what Of says, once", statsOfRecords},
+		{"counts are selected and summed up", statsQueries},
+		{"targets are those of the newest failures", statsTargets},
+		{"old counts go, oldest first", statsDelete},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, counted{open(t)}) })
+	}
+}
+
+// counted is the log under test.
+type counted struct{ CountingLog }
+
+func (l counted) append(t *testing.T, records ...gatehouse.Record) {
+	t.Helper()
+	if err := l.Append(t.Context(), records...); err != nil {
+		t.Fatalf("Append: %v", err)
+	}
+}
+
+func (l counted) add(t *testing.T, counts ...logstats.Count) {
+	t.Helper()
+	if err := l.AddCounts(t.Context(), counts); err != nil {
+		t.Fatalf("AddCounts: %v", err)
+	}
+}
+
+func (l counted) want(t *testing.T, q logstats.Query, want ...logstats.Count) {
+	t.Helper()
+	got, err := l.Counts(t.Context(), q)
+	if err != nil {
+		t.Fatalf("Counts(%+v): %v", q, err)
+	}
+	if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+		t.Errorf("Counts(%+v):\n got %v\nwant %v", q, got, want)
+	}
+}
+
+func (l counted) targets(t *testing.T, since, until time.Time, limit int) logstats.Targets {
+	t.Helper()
+	got, err := l.Targets(t.Context(), since, until, limit)
+	if err != nil {
+		t.Fatalf("Targets: %v", err)
+	}
+	return got
+}
+
+// count is one of so many slots after noon.
+func count(slot int, name, country string, n int) logstats.Count {
+	return logstats.Count{Slot: noon.Add(time.Duration(slot) * logstats.Slot), Name: name, Country: country, N: n}
+}
+
+func statsOfRecords(t *testing.T, l counted) {
+	failed := func(id string, minute int, country string) gatehouse.Record {
+		r := record(id, minute, gatehouse.LoginFailed, "", "a@example.com", "192.0.2.1", "")
+		r.Place.Country = country
+		return r
+	}
+	found := func(id string, minute, count int, shadow bool) gatehouse.Record {
+		r := record(id, minute, gatehouse.BruteForceDetected, "", "", "", "")
+		r.Finding = &gatehouse.Finding{ID: "f", Rule: "brute_force", Kind: r.Kind, Count: count, Shadow: shadow}
+		return r
+	}
+	storm := record("storm", 15, gatehouse.RequestRefused, "", "", "", "")
+	storm.Count = 900
+	records := []gatehouse.Record{
+		failed("1", 0, "NL"), failed("2", 14, "NL"), failed("3", 14, "DE"), failed("4", 15, "NL"), failed("5", 15, ""),
+		failed("6", 15, "not a country"), found("7", 16, 1, false), found("8", 17, 10, false), found("9", 18, 1, true), storm,
+	}
+	want := []logstats.Count{
+		count(0, "login_failed", "DE", 1), count(0, "login_failed", "NL", 2),
+		count(1, "brute_force_detected", "", 3), count(1, "login_failed", "", 2), count(1, "login_failed", "NL", 1),
+		count(1, "request_refused", "", 900), count(1, "rule:brute_force", "", 1), count(1, "shadow:brute_force", "", 1),
+	}
+	l.append(t, records...)
+	l.want(t, logstats.Query{}, want...)
+	l.append(t, records...)
+	for _, r := range records {
+		l.append(t, r, r)
+	}
+	l.want(t, logstats.Query{}, want...)
+	l.append(t, records[0], failed("10", 1, "NL"), failed("10", 1, "DE"))
+	want[1].N++
+	l.want(t, logstats.Query{}, want...)
+}
+
+func statsQueries(t *testing.T, l counted) {
+	l.add(t, count(0, "a", "NL", 1), count(0, "a", "DE", 2), count(0, "b", "", 3), count(4, "a", "NL", 4), count(5, "b", "", 5))
+	l.add(t, count(0, "a", "NL", 10), count(0, "a", "NL", 10), count(0, "c", "", 0), count(0, "c", "", -1))
+	l.add(t)
+	at := func(slot int) time.Time { return count(slot, "", "", 0).Slot }
+	for _, c := range []struct {
+		q    logstats.Query
+		want []logstats.Count
+	}{
+		{logstats.Query{}, []logstats.Count{count(0, "a", "DE", 2), count(0, "a", "NL", 21), count(0, "b", "", 3), count(4, "a", "NL", 4), count(5, "b", "", 5)}},
+		{logstats.Query{Names: []string{"b"}}, []logstats.Count{count(0, "b", "", 3), count(5, "b", "", 5)}},
+		{logstats.Query{Names: []string{"b", "b", "%", "near:'"}, Since: at(1)}, []logstats.Count{count(5, "b", "", 5)}},
+		{logstats.Query{Names: []string{"a", "b"}, Since: at(4), Until: at(5)}, []logstats.Count{count(4, "a", "NL", 4)}},
+		{logstats.Query{Since: at(0).Add(1), Until: at(4)}, nil},
+		{logstats.Query{Names: []string{"nothing"}}, nil},
+		{logstats.Query{Worldwide: true, Until: at(4)}, []logstats.Count{count(0, "a", "", 23), count(0, "b", "", 3)}},
+		{logstats.Query{Step: time.Hour}, []logstats.Count{count(0, "a", "DE", 2), count(0, "a", "NL", 21), count(0, "b", "", 3), count(4, "a", "NL", 4), count(4, "b", "", 5)}},
+		{logstats.Query{Step: 24 * time.Hour, Worldwide: true}, []logstats.Count{count(-48, "a", "", 27), count(-48, "b", "", 8)}},
+	} {
+		l.want(t, c.q, c.want...)
+	}
+}
+
+func statsTargets(t *testing.T, l counted) {
+	none := l.targets(t, noon, time.Time{}, 5)
+	if none.Seen != 0 || !none.Complete || len(none.Accounts)+len(none.Addresses) > 0 {
+		t.Errorf("of an empty log: %+v", none)
+	}
+	var records []gatehouse.Record
+	add := func(n, minute int, kind gatehouse.Kind, account, ip string) {
+		for range n {
+			records = append(records, record(fmt.Sprint("r", len(records)), minute, kind, "", account, ip, ""))
+		}
+	}
+	add(5, 1, gatehouse.LoginFailed, "a@example.com", "192.0.2.1")
+	add(3, 2, gatehouse.LoginRefused, "b@example.com", "2001:db8::1")
+	add(3, 3, gatehouse.LoginFailed, "c@example.com", "192.0.2.1")
+	add(1, 4, gatehouse.LoginFailed, "", "")
+	add(9, 4, gatehouse.LoginSucceeded, "d@example.com", "192.0.2.9")
+	add(9, 9, gatehouse.LoginFailed, "later@example.com", "192.0.2.2")
+	l.append(t, records...)
+	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
+	got := l.targets(t, at(1), at(9), 2)
+	want := logstats.Targets{
+		Accounts:  []logstats.Target{{Account: "a@example.com", N: 5}, {Account: "b@example.com", N: 3}},
+		Addresses: []logstats.Target{{IP: netip.MustParseAddr("192.0.2.1"), N: 8}, {IP: netip.MustParseAddr("2001:db8::1"), N: 3}},
+		Seen:      12, Complete: true,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if got := l.targets(t, at(2), time.Time{}, 1); got.Seen != 16 || len(got.Accounts) != 1 || got.Accounts[0].Account != "later@example.com" {
+		t.Errorf("without an end: %+v", got)
+	}
+}
+
+func statsDelete(t *testing.T, l counted) {
+	l.add(t, count(0, "a", "", 1), count(1, "a", "NL", 1), count(2, "a", "", 1), count(2, "b", "", 1), count(3, "a", "", 1))
+	remove := func(limit, want int) {
+		t.Helper()
+		n, err := l.DeleteCounts(t.Context(), count(3, "", "", 0).Slot, limit)
+		if err != nil || n != want {
+			t.Errorf("DeleteCounts: %d, %v; want %d", n, err, want)
+		}
+	}
+	remove(0, 0)
+	remove(2, 2)
+	l.want(t, logstats.Query{Until: count(2, "", "", 0).Slot})
+	remove(10, 2)
+	remove(10, 0)
+	l.want(t, logstats.Query{}, count(3, "a", "", 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.AddCounts(ctx, []logstats.Count{count(0, "a", "", 1)}); err == nil {
+		t.Error("AddCounts with an ended context returned nil")
+	}
+}
