@@ -1,0 +1,128 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
+)
+
+// visitor is who asks. User and session are zero where nobody is signed in.
+type visitor struct {
+	httpguard.Request
+	user    accounts.User
+	session accounts.Session
+}
+
+func (v visitor) signedIn() bool { return v.session.ID != "" }
+
+// may reports whether the visitor has at least a role.
+func (v visitor) may(role accounts.Role) bool {
+	return v.signedIn() && v.user.Role != accounts.Holder && v.user.Role.Includes(role)
+}
+
+// event returns an event that this visitor brings about as an operator.
+func (s *Server) event(v visitor, kind gatehouse.Kind) gatehouse.Event {
+	e := v.Event(kind)
+	e.Time = s.Now()
+	e.Actor = v.user.Account
+	return e
+}
+
+// The names of the session cookie. Over TLS the prefix keeps other hosts of the
+// domain from setting it (RFC 6265bis, section 4.1.3.2).
+const (
+	plainCookie  = "gatehouse_dashboard"
+	secureCookie = "__Host-gatehouse_dashboard"
+)
+
+func cookieName(secure bool) string {
+	if secure {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// setCookie keeps a browser signed in as long as it is open, or signs it out where
+// value is empty.
+func setCookie(w http.ResponseWriter, value string, secure bool) {
+	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// visit finds out who asks.
+func (s *Server) visit(r *http.Request) (visitor, error) {
+	q, ok := httpguard.FromContext(r.Context())
+	if !ok {
+		return visitor{}, errors.New("dashboard: not behind httpguard")
+	}
+	v := visitor{Request: q}
+	c, err := r.Cookie(cookieName(q.Secure))
+	if err != nil {
+		return v, nil
+	}
+	session, user, err := s.Accounts.VerifyBrowser(r.Context(), c.Value, q.Client, s.SessionTTL)
+	switch {
+	case errors.Is(err, accounts.ErrSignedOut):
+		return v, nil
+	case err != nil:
+		return v, err
+	case s.Accounts.NeedsStepUp(user, session):
+		return v, nil // to sign in again is the step
+	}
+	v.user, v.session = user, session
+	return v, nil
+}
+
+// enter lets those in who may, and renders what goes wrong.
+func (s *Server) enter(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		web.SetHeaders(w.Header())
+		v, err := s.visit(r)
+		if err == nil {
+			err = s.origins.Check(r)
+			if err != nil {
+				err = httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "Requests from pages of other sites are not allowed."}
+			}
+		}
+		switch {
+		case err != nil:
+		case route.needs == accounts.Holder || v.may(route.needs):
+			err = route.handle(w, r, v)
+		case !v.signedIn():
+			http.Redirect(w, r, signInPath(r), http.StatusSeeOther)
+		default:
+			err = httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "This takes the role " + string(route.needs) + "."}
+		}
+		if err != nil {
+			s.fail(w, r, v, err)
+		}
+	})
+}
+
+// signInPath is where to sign in, and to come back from to the page that was asked
+// for.
+func signInPath(r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path == "/" && r.URL.RawQuery == "" || r.Header.Get("HX-Request") != "" {
+		return "/login"
+	}
+	return "/login?next=" + url.QueryEscape(r.URL.RequestURI())
+}
+
+// local returns a path of ours that somebody asks to be sent to, or "/".
+func local(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n") {
+		return "/"
+	}
+	return next
+}

@@ -1,0 +1,216 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+)
+
+// The pace of the live feed. What happens within one frame is sent together, once
+// rendered for everybody who watches: so a storm costs each of them a few writes a
+// second, whatever its strength.
+const (
+	frameEvery = 250 * time.Millisecond
+	frameItems = 40               // findings in a frame, the most severe; the others are told as a number
+	framesHeld = 8                // for a watcher who is slow
+	livePulse  = 15 * time.Second // shows a silent connection that it is alive
+	liveStall  = 10 * time.Second // how long a watcher may take to read a frame
+)
+
+// hub renders what is found, once, for everybody who watches. It is safe for
+// concurrent use.
+type hub struct {
+	feed   gatehouse.Feed
+	render func(*gatehouse.Record) ([]byte, error)
+
+	mu       sync.Mutex
+	watchers map[chan frame]*int // how many findings each has missed
+	ended    bool
+}
+
+func newHub(feed gatehouse.Feed, render func(*gatehouse.Record) ([]byte, error)) *hub {
+	return &hub{feed: feed, render: render, watchers: map[chan frame]*int{}}
+}
+
+// frame is what is sent at once.
+type frame struct {
+	text  []byte // server-sent events
+	items int    // how many findings it tells of
+}
+
+// remarkable reports whether a record belongs into the live feed.
+func remarkable(r *gatehouse.Record) bool {
+	return r.Finding != nil || r.Severity >= gatehouse.High && r.Block == nil
+}
+
+// run sends frames until ctx ends, and then ends all connections.
+func (h *hub) run(ctx context.Context) error {
+	var (
+		items  []*gatehouse.Record // of the next frame, one of each finding
+		at     = map[string]int{}  // where in items
+		missed int
+		due    <-chan time.Time
+	)
+	defer h.end()
+	for messages := h.feed.Subscribe(ctx); ; {
+		select {
+		case m, ok := <-messages:
+			if !ok {
+				return nil
+			}
+			missed += m.Missed
+			if !remarkable(m.Record) {
+				break
+			}
+			if i, again := at[subjectID(m.Record)]; again {
+				items[i] = m.Record
+			} else if len(items) < 4*frameItems {
+				at[subjectID(m.Record)] = len(items)
+				items = append(items, m.Record)
+			} else {
+				missed++
+			}
+		case <-due:
+			h.broadcast(frame{h.events(items, missed), len(items) + missed})
+			items, missed, due = nil, 0, nil
+			clear(at)
+		}
+		if due == nil && (len(items) > 0 || missed > 0) {
+			due = time.After(frameEvery)
+		}
+	}
+}
+
+// subjectID is equal for records that update each other.
+func subjectID(r *gatehouse.Record) string {
+	if r.Finding != nil {
+		return r.Finding.ID
+	}
+	return r.ID
+}
+
+// events is "finding" with an item of the list for each of the
+// most severe, and "missed" with how many there were besides.
+func (h *hub) events(items []*gatehouse.Record, missed int) []byte {
+	if len(items) > frameItems {
+		slices.SortStableFunc(items, func(a, b *gatehouse.Record) int { return int(b.Severity) - int(a.Severity) })
+		missed += len(items) - frameItems
+		items = items[:frameItems]
+		slices.SortStableFunc(items, func(a, b *gatehouse.Record) int { return a.Time.Compare(b.Time) })
+	}
+	var out bytes.Buffer
+	for _, r := range items {
+		item, err := h.render(r)
+		if err != nil {
+			missed++
+			continue
+		}
+		out.WriteString("event: finding\n")
+		for line := range bytes.Lines(item) {
+			fmt.Fprintf(&out, "data: %s\n", bytes.TrimRight(line, "\r\n"))
+		}
+		out.WriteString("\n")
+	}
+	if missed > 0 {
+		fmt.Fprintf(&out, "event: missed\ndata: %d\n\n", missed)
+	}
+	return out.Bytes()
+}
+
+func (h *hub) broadcast(f frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w, missed := range h.watchers {
+		select {
+		case w <- f:
+		default:
+			*missed += f.items
+		}
+	}
+}
+
+func (h *hub) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	for w := range h.watchers {
+		close(w)
+	}
+	clear(h.watchers)
+}
+
+// watch returns frames as they come, and what ends it.
+func (h *hub) watch() (frames <-chan frame, missed func() int, leave func()) {
+	w, count := make(chan frame, framesHeld), new(int)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		close(w)
+	} else {
+		h.watchers[w] = count
+	}
+	missed = func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		n := *count
+		*count = 0
+		return n
+	}
+	return w, missed, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers, w)
+	}
+}
+
+func (s *Server) liveRoutes() []route {
+	return []route{{"GET /live", accounts.Viewer, s.stream}}
+}
+
+// stream answers with server-sent events, as long as the visitor is signed in.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error {
+	frames, missed, leave := s.live.watch()
+	defer leave()
+	out := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	send := func(b []byte) bool {
+		if out.SetWriteDeadline(time.Now().Add(liveStall)) != nil {
+			return false
+		}
+		_, err := w.Write(b)
+		return err == nil && out.Flush() == nil
+	}
+	if !send([]byte(": watching\n\n")) {
+		return nil // the watcher is gone, which is no failure
+	}
+	pulse := time.NewTicker(livePulse)
+	defer pulse.Stop()
+	for {
+		select {
+		case f, ok := <-frames:
+			if !ok {
+				return nil
+			}
+			text := f.text // shared by all
+			if n := missed(); n > 0 {
+				text = fmt.Appendf(text[:len(text):len(text)], "event: missed\ndata: %d\n\n", n)
+			}
+			if !send(text) {
+				return nil
+			}
+		case <-pulse.C:
+			if again, err := s.visit(r); err == nil && !again.may(accounts.Viewer) || !send([]byte(": alive\n\n")) {
+				return nil
+			}
+		case <-r.Context().Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/fluxstudio/gatehouse/accounts"
+)
+
+// route is what a pattern of http.ServeMux leads to.
+type route struct {
+	pattern string
+	// needs is the least role; anybody may use a route that needs none, signed in
+	// or not.
+	needs  accounts.Role
+	handle func(w http.ResponseWriter, r *http.Request, v visitor) error
+}
+
+// routes is every route of the dashboard.
+func (s *Server) routes() []route {
+	return slices.Concat(
+		s.signInRoutes(),
+		s.setupRoutes(),
+		s.overviewRoutes(),
+		s.liveRoutes(),
+	)
+}
+
+// section is an entry of the navigation.
+type section struct {
+	Name, Path, Icon string
+	needs            accounts.Role
+}
+
+// sections is the navigation, in its order.
+var sections = []section{
+	{"Overview", "/", "layout-dashboard", accounts.Viewer},
+}
+
+// Routes lists the pattern of each route with the least role that it needs; it is
+// empty where none is needed.
+func (s *Server) Routes() map[string]accounts.Role {
+	all := map[string]accounts.Role{}
+	for _, r := range s.routes() {
+		all[r.pattern] = r.needs
+	}
+	return all
+}
