@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -67,10 +69,15 @@ func (j *Journal) add(r gatehouse.Record) {
 }
 
 // Query implements gatehouse.Log. It yields what the log held when the loop
-// began; of records of one time the last appended comes first.
+// began; of records of one time the last appended comes first. A record After
+// that is not kept any more is gatehouse.ErrNotFound.
 func (j *Journal) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gatehouse.Record, error] {
 	return func(yield func(gatehouse.Record, error) bool) {
-		found := j.matching(q)
+		found, err := j.matching(q)
+		if err != nil {
+			yield(gatehouse.Record{}, err)
+			return
+		}
 		if q.Limit > 0 {
 			found = found[:min(q.Limit, len(found))]
 		}
@@ -90,23 +97,46 @@ func (j *Journal) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gateho
 }
 
 // matching returns the records that q selects, newest first, whatever its limit.
-func (j *Journal) matching(q gatehouse.Query) []gatehouse.Record {
+func (j *Journal) matching(q gatehouse.Query) ([]gatehouse.Record, error) {
 	j.mu.RLock()
-	var found []gatehouse.Record
-	for i := range j.records { // from the last appended
-		at := (j.next + len(j.records) - 1 - i) % len(j.records)
-		if selects(&q, &j.records[at]) {
-			found = append(found, j.records[at])
+	defer j.mu.RUnlock()
+	var after *gatehouse.Record // what comes behind it is older, or was appended earlier
+	if q.After != "" {
+		if after = j.find(q.After); after == nil {
+			return nil, fmt.Errorf("record %q: %w", gatehouse.CleanText(q.After, gatehouse.MaxText), gatehouse.ErrNotFound)
 		}
 	}
-	j.mu.RUnlock()
+	var found []gatehouse.Record
+	earlier := false // than after
+	for i := range j.records {
+		r := j.back(i)
+		if selects(&q, r) && (after == nil || r.Time.Before(after.Time) || earlier && r.Time.Equal(after.Time)) {
+			found = append(found, *r)
+		}
+		earlier = earlier || r == after
+	}
 	slices.SortStableFunc(found, func(a, b gatehouse.Record) int { return b.Time.Compare(a.Time) })
-	return found
+	return found, nil
+}
+
+// back returns the record that was appended so many before the last one.
+func (j *Journal) back(i int) *gatehouse.Record {
+	return &j.records[(j.next+len(j.records)-1-i)%len(j.records)]
+}
+
+// find returns the record of an ID, or nil.
+func (j *Journal) find(id string) *gatehouse.Record {
+	if _, ok := j.known[id]; !ok {
+		return nil
+	}
+	i := slices.IndexFunc(j.records, func(r gatehouse.Record) bool { return r.ID == id })
+	return &j.records[i]
 }
 
 func selects(q *gatehouse.Query, r *gatehouse.Record) bool {
 	return (q.User == "" || q.User == r.User || q.User == r.Account) &&
 		(q.Correlation == "" || q.Correlation == r.CorrelationID) &&
+		(q.Finding == "" || r.Finding != nil && q.Finding == cmp.Or(r.Finding.ID, r.ID)) &&
 		(!q.Prefix.IsValid() || q.Prefix.Contains(r.IP)) &&
 		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) &&
 		!r.Time.Before(q.Since) && (q.Until.IsZero() || r.Time.Before(q.Until))
@@ -120,7 +150,11 @@ func (j *Journal) CountFindings(ctx context.Context, user string, since time.Tim
 	}
 	seen := map[string]bool{}
 	counts := []gatehouse.FindingCount{}
-	for _, r := range j.matching(gatehouse.Query{User: user, Since: since}) {
+	found, err := j.matching(gatehouse.Query{User: user, Since: since})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range found {
 		f := r.Finding
 		if f == nil || seen[f.ID] || user == "" {
 			continue

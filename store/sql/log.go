@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"math"
 	"time"
@@ -15,13 +16,15 @@ var _ gatehouse.Log = (*Store)(nil)
 // time, the one that arrived later comes first. It reads in pages, so that a
 // slow reader holds nothing up, and records appended meanwhile are not seen
 // unless they are older than what was read. The order is kept from page to
-// page: no record comes twice.
+// page: no record comes twice. Where there is no record After, or no longer, it
+// yields gatehouse.ErrNotFound.
 func (s *Store) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gatehouse.Record, error] {
 	return func(yield func(gatehouse.Record, error) bool) {
 		sel := newSelection(q)
-		from := position{time: math.MaxInt64}
-		if !q.Until.IsZero() {
-			from = position{time: micros(q.Until)} // every seq is positive: nothing at that time comes after it
+		from, err := s.start(ctx, q)
+		if err != nil {
+			yield(gatehouse.Record{}, err)
+			return
 		}
 		for left := q.Limit; ; {
 			page, err := look(ctx, s, func(ctx context.Context, h *handle) ([]logged, error) {
@@ -49,6 +52,32 @@ func (s *Store) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gatehous
 			}
 		}
 	}
+}
+
+// start returns where the answer begins: behind the record that it goes on from.
+func (s *Store) start(ctx context.Context, q gatehouse.Query) (position, error) {
+	from := position{time: math.MaxInt64}
+	if !q.Until.IsZero() {
+		from = position{time: micros(q.Until)} // every seq is positive: nothing at that time comes after it
+	}
+	if q.After == "" {
+		return from, nil
+	}
+	after, err := look(ctx, s, func(ctx context.Context, h *handle) (position, error) {
+		return one(ctx, h, scanPosition, "SELECT time, seq FROM security_log WHERE id = $1", q.After)
+	})
+	if err != nil {
+		return position{}, fmt.Errorf("record %q: %w", gatehouse.CleanText(q.After, gatehouse.MaxText), err)
+	}
+	if after.time < from.time {
+		return after, nil
+	}
+	return from, nil
+}
+
+func scanPosition(read scan) (p position, err error) {
+	err = read(&p.time, &p.seq)
+	return p, err
 }
 
 // CountFindings counts the findings about a user (an ID, or a canonical account

@@ -36,8 +36,15 @@ func newSelection(q gatehouse.Query) *selection {
 	}
 
 	// The first of these that is given walks; the others filter.
+	if q.Finding != "" {
+		s.legs = []string{"finding_id = " + s.arg(q.Finding)}
+	}
 	if q.Correlation != "" {
-		s.legs = []string{"correlation_id = " + s.arg(q.Correlation)}
+		if correlation := s.arg(q.Correlation); s.legs == nil {
+			s.legs = []string{"correlation_id = " + correlation}
+		} else {
+			s.filter += " AND correlation_id || '' = " + correlation
+		}
 	}
 	if q.User != "" {
 		user := s.arg(q.User)

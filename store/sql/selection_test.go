@@ -30,7 +30,7 @@ func plan(t *testing.T, s *Store, text string, args ...any) string {
 // nothing but a network has to sort a whole range.
 func TestLogQueriesUseTheirIndex(t *testing.T) {
 	s := openTest(t, Options{})
-	for mask := range 1 << 5 {
+	for mask := range 1 << 6 {
 		var q gatehouse.Query
 		want := []string{"security_log_time"}
 		sorts := false
@@ -53,9 +53,13 @@ func TestLogQueriesUseTheirIndex(t *testing.T) {
 			q.Correlation = "c"
 			want, sorts = []string{"security_log_correlation"}, false
 		}
+		if mask&32 != 0 {
+			q.Finding = "f"
+			want, sorts = []string{"security_log_finding"}, false
+		}
 		text, args := newSelection(q).page(position{math.MaxInt64, 0})
 		got := plan(t, s, text, args...)
-		t.Run(fmt.Sprintf("%05b", mask), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%06b", mask), func(t *testing.T) {
 			for _, step := range strings.Split(got, "\n") {
 				if strings.Contains(step, "security_log") {
 					found := slices.ContainsFunc(want, func(index string) bool {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -27,6 +28,7 @@ func Journal(t *testing.T, open func(t *testing.T) (gatehouse.Journal, gatehouse
 		{"a record comes back whole", journalWhole},
 		{"hostile text makes one well-formed record", journalHostile},
 		{"a long log is read through, and left early", journalLong},
+		{"page follows on page", journalPages},
 		{"a context that has ended appends and reads nothing", journalCancelled},
 		{"findings are counted once each", journalFindings},
 	} {
@@ -71,6 +73,19 @@ func (l *log) ids(t testing.TB, q gatehouse.Query) []string {
 	return ids
 }
 
+// paged reads all that q selects, in pages of a size.
+func (l *log) paged(t testing.TB, q gatehouse.Query, size int) []string {
+	t.Helper()
+	ids := []string{}
+	for q.Limit = size; ; q.After = ids[len(ids)-1] {
+		page := l.ids(t, q)
+		ids = append(ids, page...)
+		if len(page) < size {
+			return ids
+		}
+	}
+}
+
 // noon is the day that the suites play on.
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
@@ -88,10 +103,12 @@ func record(id string, minute int, kind gatehouse.Kind, user, account, ip, corre
 
 func journalQueries(t *testing.T, l *log) {
 	const alice, bob = "alice@example.com", "bob@example.com"
+	found := record("r2", 2, gatehouse.BruteForceDetected, "u-alice", alice, "192.0.2.200", "c1")
+	found.Finding = &gatehouse.Finding{ID: "f1", Kind: found.Kind}
 	l.append(t,
 		record("r0", 0, gatehouse.LoginFailed, "", alice, "192.0.2.1", "c0"),
 		record("r1", 1, gatehouse.LoginFailed, "u-alice", alice, "192.0.2.1", "c1"),
-		record("r2", 2, gatehouse.BruteForceDetected, "u-alice", alice, "192.0.2.200", "c1"),
+		found,
 		record("r4", 4, gatehouse.LoginSucceeded, "u-bob", bob, "2001:db8::1", "c4"),
 		record("r3", 3, gatehouse.IPAddressBlocked, "", "", "192.0.3.1", "c1"),
 	)
@@ -126,6 +143,18 @@ func journalQueries(t *testing.T, l *log) {
 		{"since is inclusive", gatehouse.Query{Since: at(4)}, []string{"r5", "r4"}},
 		{"until is exclusive", gatehouse.Query{Until: at(2)}, []string{"r1", "r0"}},
 		{"an empty span", gatehouse.Query{Since: at(3), Until: at(3)}, []string{}},
+		{"finding", gatehouse.Query{Finding: "f1"}, []string{"r2"}},
+		{"finding, of a type", gatehouse.Query{Finding: "f1", Kinds: []gatehouse.Kind{gatehouse.LoginFailed}}, []string{}},
+		{"finding of a correlation, of a user", gatehouse.Query{Finding: "f1", Correlation: "c1", User: alice}, []string{"r2"}},
+		{"finding of another correlation", gatehouse.Query{Finding: "f1", Correlation: "c4"}, []string{}},
+		{"no finding", gatehouse.Query{Finding: "f%"}, []string{}},
+		{"after", gatehouse.Query{After: "r3"}, []string{"r2", "r1", "r0"}},
+		{"after, limit", gatehouse.Query{After: "r3", Limit: 1}, []string{"r2"}},
+		{"after the last", gatehouse.Query{After: "r0"}, []string{}},
+		{"after one that is not selected", gatehouse.Query{After: "r3", User: alice}, []string{"r2", "r1", "r0"}},
+		{"after one before the span", gatehouse.Query{After: "r5", Until: at(2)}, []string{"r1", "r0"}},
+		{"after one within the span", gatehouse.Query{After: "r2", Since: at(1), Until: at(4)}, []string{"r1"}},
+		{"after one behind the span", gatehouse.Query{After: "r0", Since: at(1)}, []string{}},
 		{"correlation of a user in a network, of a type, in a span", gatehouse.Query{
 			Correlation: "c1", User: alice, Prefix: prefix("192.0.2.0/24"),
 			Kinds: []gatehouse.Kind{gatehouse.BruteForceDetected, gatehouse.IPAddressBlocked}, Since: at(1), Until: at(9),
@@ -216,6 +245,47 @@ func journalLong(t *testing.T, l *log) {
 	}
 	if got := l.ids(t, gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.LoggedOut}}); len(got) != 3 {
 		t.Errorf("appended while reading: %v", got)
+	}
+}
+
+// journalPages reads page by page while records are added: no page repeats or misses
+// a record that was there when the reading began.
+func journalPages(t *testing.T, l *log) {
+	const n = 500
+	records := make([]gatehouse.Record, n)
+	for i := range records { // most of one time, and the rest out of order
+		records[i] = record(fmt.Sprintf("r%03d", i), max(0, i*7%n-400), gatehouse.LoginFailed, "u", "", "192.0.2.1", "")
+	}
+	l.append(t, records...)
+	for _, q := range []gatehouse.Query{{}, {User: "u"}, {Prefix: netip.MustParsePrefix("192.0.2.1/32")}, {Kinds: []gatehouse.Kind{gatehouse.LoginFailed, gatehouse.LoggedOut}}} {
+		before := l.ids(t, q)
+		for size := range 3 {
+			if got := l.paged(t, q, 1+size*77); !slices.Equal(got, before) {
+				t.Errorf("%+v in pages of %d: %d records, want %d in the same order", q, 1+size*77, len(got), len(before))
+			}
+		}
+		var got []string
+		for page := q; ; page.After = got[len(got)-1] {
+			page.Limit = 99
+			ids := l.ids(t, page)
+			if len(ids) == 0 {
+				break
+			}
+			got = append(got, ids...)
+			l.append(t, record(fmt.Sprint("late", len(got), len(before)), n, gatehouse.LoggedOut, "u", "", "192.0.2.1", ""))
+		}
+		if !slices.Equal(got, before) {
+			t.Errorf("%+v while records are added: %d records, want %d in the same order", q, len(got), len(before))
+		}
+	}
+	for _, id := range []string{"no such record", "r\x00001", "\xff", "' OR 1=1 --"} {
+		var errs []error
+		for _, err := range l.Query(t.Context(), gatehouse.Query{After: id}) {
+			errs = append(errs, err)
+		}
+		if len(errs) != 1 || !errors.Is(errs[0], gatehouse.ErrNotFound) {
+			t.Errorf("after %q: %v, want one ErrNotFound", id, errs)
+		}
 	}
 }
 

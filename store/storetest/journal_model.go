@@ -19,6 +19,7 @@ func journalModel(t *testing.T, l *log) {
 	ips := []string{"", "192.0.2.1", "192.0.2.9", "192.0.3.1", "198.51.100.7", "2001:db8::1", "2001:db8:1::1"}
 	prefixes := []string{"192.0.2.1/32", "192.0.2.0/24", "192.0.0.0/16", "192.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "2001:db8::/64", "::/0"}
 	correlations := []string{"", "c1", "c2"}
+	findings := []string{"", "", "f1", "f2"}
 
 	pick := func(t *rapid.T, what string, from []string) string { return rapid.SampledFrom(from).Draw(t, what) }
 	var records []gatehouse.Record
@@ -28,13 +29,18 @@ func journalModel(t *testing.T, l *log) {
 			added[i] = record(fmt.Sprintf("r%d", len(records)+i), rapid.IntRange(0, 9).Draw(rt, "minute"),
 				rapid.SampledFrom(kinds).Draw(rt, "kind"), pick(rt, "user", users[:3]), pick(rt, "account", users),
 				pick(rt, "ip", ips), pick(rt, "correlation", correlations))
+			if id := pick(rt, "finding", findings); id != "" {
+				added[i].Finding = &gatehouse.Finding{ID: id, Kind: added[i].Kind}
+			}
 		}
 		if err := l.Append(t.Context(), added...); err != nil {
 			rt.Fatal(err)
 		}
 		records = append(records, added...)
 
-		q := gatehouse.Query{User: pick(rt, "of user", users), Correlation: pick(rt, "of correlation", correlations)}
+		q := gatehouse.Query{
+			User: pick(rt, "of user", users), Correlation: pick(rt, "of correlation", correlations), Finding: pick(rt, "of finding", findings),
+		}
 		if rapid.Bool().Draw(rt, "in a network") {
 			q.Prefix = netip.MustParsePrefix(pick(rt, "prefix", prefixes))
 		}
@@ -59,6 +65,21 @@ func journalModel(t *testing.T, l *log) {
 		if got, want := l.ids(t, q), got[:min(q.Limit, len(got))]; !slices.Equal(got, want) {
 			rt.Fatalf("%+v: got %v, want %v", q, got, want)
 		}
+		q.Limit = 0
+		if got, want := l.paged(t, q, rapid.IntRange(1, 20).Draw(rt, "page")), got; !slices.Equal(got, want) {
+			rt.Fatalf("%+v, page by page: got %v, want %v", q, got, want)
+		}
+		if len(records) == 0 {
+			return
+		}
+		// Behind any record, whether it is selected or not.
+		q.After = rapid.SampledFrom(records).Draw(rt, "after").ID
+		all := l.ids(t, gatehouse.Query{})
+		behind := all[slices.Index(all, q.After)+1:]
+		want = slices.DeleteFunc(slices.Clone(got), func(id string) bool { return !slices.Contains(behind, id) })
+		if got := l.ids(t, q); !slices.Equal(got, want) {
+			rt.Fatalf("%+v: got %v, want %v", q, got, want)
+		}
 	})
 }
 
@@ -71,6 +92,7 @@ func newestFirst(records []gatehouse.Record) []gatehouse.Record {
 func selects(q gatehouse.Query, r gatehouse.Record) bool {
 	return (q.User == "" || q.User == r.User || q.User == r.Account) &&
 		(q.Correlation == "" || q.Correlation == r.CorrelationID) &&
+		(q.Finding == "" || r.Finding != nil && r.Finding.ID == q.Finding) &&
 		(!q.Prefix.IsValid() || q.Prefix.Contains(r.IP)) &&
 		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) &&
 		!r.Time.Before(q.Since) && (q.Until.IsZero() || r.Time.Before(q.Until))
