@@ -21,9 +21,12 @@ func TestCases(t *testing.T) {
 	set := rules.Default()
 	for _, rule := range set.All() {
 		t.Run(rule.Name, func(t *testing.T) {
-			fires, quiet := 0, 0
+			fires, quiet, shadowed := 0, 0, 0
 			for _, c := range readCases(t, filepath.Join("testdata", "cases", rule.Name+".yaml")) {
 				expected := slices.ContainsFunc(c.steps, func(s step) bool { return slices.Contains(s.finds, rule.Name) })
+				if expected && c.rules.Rule(rule.Name).Shadow {
+					shadowed++
+				}
 				if expected {
 					fires++
 				} else {
@@ -34,8 +37,8 @@ func TestCases(t *testing.T) {
 				}
 				t.Run(c.name, func(t *testing.T) { c.run(t) })
 			}
-			if fires == 0 || quiet == 0 {
-				t.Errorf("%d cases fire and %d stay quiet: both are needed", fires, quiet)
+			if fires == 0 || quiet == 0 || shadowed == 0 {
+				t.Errorf("%d cases fire, %d of them in the shadow, and %d stay quiet: all are needed", fires, shadowed, quiet)
 			}
 		})
 	}
@@ -44,13 +47,15 @@ func TestCases(t *testing.T) {
 var midnight = time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
 
 func (c scriptedCase) run(t *testing.T) {
+	people, blocks, log := people{}, memory.NewBlocks(), &journal{}
 	g, err := guard.New(guard.Options{
 		Rules:     c.rules,
 		Windows:   memory.NewWindows(memory.Options{}),
-		Blocks:    memory.NewBlocks(),
+		Blocks:    blocks,
 		Sightings: sightings{},
-		Journal:   discard{},
+		Journal:   log,
 		Places:    c.places,
+		Alerts:    people,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +70,15 @@ func (c scriptedCase) run(t *testing.T) {
 			}
 			for _, f := range d.Findings {
 				found = append(found, f.Rule)
-				if rule := ruleOf(c.rules, f.Rule); f.Kind != rule.Kind || f.Severity != rule.Severity {
-					t.Errorf("%s: found as %s, %s", s.where, f.Kind, f.Severity)
+				rule := c.rules.Rule(f.Rule)
+				if f.Kind != rule.Kind || f.Severity != rule.Severity || f.Shadow != rule.Shadow {
+					t.Errorf("%s: found as %s, %s, in the shadow: %v", s.where, f.Kind, f.Severity, f.Shadow)
+				}
+				if f.Count == 1 && !log.has(f) {
+					t.Errorf("%s: the finding is not on record", s.where)
+				}
+				if rule.Shadow && (len(f.Actions) != 1 || f.Actions[0].Response != "log") {
+					t.Errorf("%s: done in the shadow: %+v", s.where, f.Actions)
 				}
 			}
 		}
@@ -75,15 +87,26 @@ func (c scriptedCase) run(t *testing.T) {
 			t.Errorf("%s: found %v, want %v", s.where, found, s.finds)
 		}
 	}
-}
-
-func ruleOf(set rules.Set, name string) rules.Rule {
-	for _, r := range set.All() {
-		if r.Name == name {
-			return *r
+	held, err := blocks.List(t.Context(), midnight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range held {
+		people[b.Rule] = true
+	}
+	for _, rule := range c.rules.All() {
+		if rule.Shadow && people[rule.Name] {
+			t.Errorf("%s is in the shadow, and people were told or kept out", rule.Name)
 		}
 	}
-	return rules.Rule{}
+}
+
+// people are those who are told, by which rules.
+type people map[string]bool
+
+func (p people) Alert(_ context.Context, r gatehouse.Record) error {
+	p[r.Finding.Rule] = true
+	return nil
 }
 
 // take does what the step says. Where that is two calls, the findings of both
@@ -146,9 +169,19 @@ func (all sightings) See(_ context.Context, user string, s gatehouse.Sighting) (
 	return earlier, nil
 }
 
-type discard struct{}
+// journal is a security log that a test can look into.
+type journal struct{ records []gatehouse.Record }
 
-func (discard) Append(context.Context, ...gatehouse.Record) error { return nil }
+func (j *journal) Append(_ context.Context, records ...gatehouse.Record) error {
+	j.records = append(j.records, records...)
+	return nil
+}
+
+func (j *journal) has(f gatehouse.Finding) bool {
+	return slices.ContainsFunc(j.records, func(r gatehouse.Record) bool {
+		return r.Finding != nil && r.Finding.ID == f.ID && r.Finding.Shadow == f.Shadow
+	})
+}
 
 type places map[netip.Addr]gatehouse.Place
 
