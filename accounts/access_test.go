@@ -55,7 +55,7 @@ func TestAccessTokenForgeries(t *testing.T) {
 	eddsa := func(change func(map[string]any, map[string]any)) string {
 		return forge(t, genuine, jwt.SigningMethodEdDSA, keys.Signing, change)
 	}
-	if _, err := s.VerifyAccess(t.Context(), eddsa(nothing)); err != nil {
+	if _, _, err := s.VerifyAccess(t.Context(), eddsa(nothing)); err != nil {
 		t.Fatalf("the test's own signing is not accepted: %v", err)
 	}
 	public := keys.Signing.Public().(ed25519.PublicKey)
@@ -82,7 +82,7 @@ func TestAccessTokenForgeries(t *testing.T) {
 		"trailing characters": genuine + "AA",
 	}
 	for name, token := range tests {
-		if _, err := s.VerifyAccess(t.Context(), token); !errors.Is(err, accounts.ErrSignedOut) {
+		if _, _, err := s.VerifyAccess(t.Context(), token); !errors.Is(err, accounts.ErrSignedOut) {
 			t.Errorf("%s: %v, want ErrSignedOut", name, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestAccessTokenExpires(t *testing.T) {
 		want  error
 	}{{0, nil}, {59 * time.Second, nil}, {time.Second, accounts.ErrSignedOut}} {
 		clock.advance(step.after)
-		if _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, step.want) {
+		if _, _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, step.want) {
 			t.Errorf("%s later: %v, want %v", step.after, err, step.want)
 		}
 	}

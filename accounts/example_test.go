@@ -41,11 +41,11 @@ func Example() {
 	login := accounts.Login{Account: "Alice@Example.com", Password: "seven quiet herons", Client: gatehouse.Client{UserAgent: "Example/1.0"}}
 	user, grant, err := service.Login(ctx, login)
 	fmt.Println(user.Name, err)
-	session, err := service.VerifyAccess(ctx, grant.AccessToken)
+	session, _, err := service.VerifyAccess(ctx, grant.AccessToken)
 	fmt.Println(session.User == user.ID, err)
 
 	service.Logout(ctx, session)
-	_, err = service.VerifyAccess(ctx, grant.AccessToken)
+	_, _, err = service.VerifyAccess(ctx, grant.AccessToken)
 	fmt.Println(errors.Is(err, accounts.ErrSignedOut))
 	// Output:
 	// password: The password is too easy to guess from your e-mail address or name.

@@ -102,7 +102,7 @@ func TestDisown(t *testing.T) {
 	if got, err := s.Disown(t.Context(), token); err != nil || got.ID != u.ID {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, accounts.ErrSignedOut) {
+	if _, _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, accounts.ErrSignedOut) {
 		t.Errorf("the session: %v", err)
 	}
 	if _, err := s.ResetPassword(t.Context(), reset, nextPassword); !errors.Is(err, accounts.ErrLinkOver) {

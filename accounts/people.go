@@ -15,7 +15,8 @@ import (
 	"github.com/fluxstudio/gatehouse/canonical"
 )
 
-// Why a password was not accepted. A client must be told the same of both.
+// Why a password was not accepted, besides ErrLocked. A client must be told the
+// same of all.
 var (
 	// ErrWrongPassword says that the password is not the account's.
 	ErrWrongPassword = errors.New("wrong account or password")
@@ -31,6 +32,11 @@ const maxName = 200
 // the name cannot be used, and ErrTaken if somebody has the address already,
 // which takes as long as a success.
 func (s *Service) Signup(ctx context.Context, email, password, name string) (User, error) {
+	return s.create(ctx, email, password, name, Holder, s.store.CreateUser)
+}
+
+// create judges what a person chose and adds the user.
+func (s *Service) create(ctx context.Context, email, password, name string, role Role, add func(context.Context, User) error) (User, error) {
 	account, err := canonical.Email(email)
 	if err != nil {
 		detail := strings.TrimPrefix(err.Error(), canonical.ErrEmail.Error()+": ")
@@ -50,9 +56,9 @@ func (s *Service) Signup(ctx context.Context, email, password, name string) (Use
 	now := s.now()
 	u := User{
 		ID: gatehouse.NewID(now), Account: account, Email: email, Name: name,
-		PasswordHash: hash, Created: now, PasswordChanged: now,
+		PasswordHash: hash, Created: now, PasswordChanged: now, Role: role,
 	}
-	if err := s.store.CreateUser(toTheEnd(ctx), u); err != nil {
+	if err := add(toTheEnd(ctx), u); err != nil {
 		return User{}, err
 	}
 	return u, nil
@@ -64,8 +70,8 @@ func (s *Service) User(ctx context.Context, id string) (User, error) {
 }
 
 // Authenticate returns the user whose account and password these are, or an error
-// that wraps ErrWrongPassword. An unknown account, and a password that nobody can
-// have, cost the same work as a wrong one.
+// that wraps ErrWrongPassword. An unknown account, a locked one, and a password
+// that nobody can have, cost the same work as a wrong one.
 func (s *Service) Authenticate(ctx context.Context, account, password string) (User, error) {
 	u, _, err := s.authenticate(ctx, account, password)
 	return u, err
@@ -88,6 +94,8 @@ func (s *Service) authenticate(ctx context.Context, account, password string) (u
 		return u, false, fmt.Errorf("verify password of user %s: %w", u.ID, err)
 	case !match:
 		return User{}, false, ErrWrongPassword
+	case !u.Locked.IsZero():
+		return User{ID: u.ID}, false, ErrLocked
 	}
 	return u, outdated, nil
 }
@@ -103,32 +111,42 @@ type Login struct {
 // is replaced; should that fail, the next login tries again. With an error that is
 // about a user, their ID is returned too, for the log.
 func (s *Service) Login(ctx context.Context, l Login) (User, Grant, error) {
+	return loginWith(ctx, s, l, func(u User) (Grant, error) {
+		browser := s.devices.Browser(l.DeviceCookie, l.Client.UserAgent)
+		client := l.Client
+		client.Device = s.devices.Of(u.ID, browser, client.UserAgent)
+		g, err := s.StartSession(ctx, u, client)
+		g.DeviceCookie = s.devices.Cookie(browser)
+		return g, err
+	})
+}
+
+// loginWith is Login with one way or another to start a session.
+func loginWith[G any](ctx context.Context, s *Service, l Login, start func(User) (G, error)) (User, G, error) {
+	var none G
 	var u User
 	for range 3 {
 		var outdated bool
 		var err error
 		u, outdated, err = s.authenticate(ctx, l.Account, l.Password)
 		if err != nil {
-			return User{ID: u.ID}, Grant{}, err
+			return User{ID: u.ID}, none, err
 		}
-		browser := s.devices.Browser(l.DeviceCookie, l.Client.UserAgent)
-		l.Client.Device = s.devices.Of(u.ID, browser, l.Client.UserAgent)
-		g, err := s.StartSession(ctx, u, l.Client)
+		g, err := start(u)
 		if errors.Is(err, ErrPasswordChanged) {
 			// Or its hash was replaced by a login at the same time. The password
 			// has to be looked at again.
 			continue
 		}
 		if err != nil {
-			return User{ID: u.ID}, Grant{}, err
+			return User{ID: u.ID}, none, err
 		}
 		if outdated {
 			s.upgrade(ctx, u, l.Password)
 		}
-		g.DeviceCookie = s.devices.Cookie(browser)
 		return u, g, nil
 	}
-	return User{ID: u.ID}, Grant{}, fmt.Errorf("start a session: %w", gatehouse.ErrBusy)
+	return User{ID: u.ID}, none, fmt.Errorf("start a session: %w", gatehouse.ErrBusy)
 }
 
 func (s *Service) upgrade(ctx context.Context, u User, password string) {

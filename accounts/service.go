@@ -47,6 +47,7 @@ type Service struct {
 	devices *Devices
 	refresh []byte // key of refresh tokens' successors
 	links   []byte // key of the tokens of one-time links
+	browser []byte // key of session cookies
 	misfits []byte // key of the names of what is no account name
 	now     func() time.Time
 
@@ -81,6 +82,7 @@ func New(o Options) (*Service, error) {
 		devices:    NewDevices(o.Keys),
 		refresh:    o.Keys.Derive("refresh successor"),
 		links:      o.Keys.Derive("one-time links"),
+		browser:    o.Keys.Derive("session cookie"),
 		misfits:    o.Keys.Derive("misfit account names"),
 		accessTTL:  cmp.Or(o.AccessTTL, 15*time.Minute),
 		refreshTTL: cmp.Or(o.RefreshTTL, 720*time.Hour),

@@ -214,10 +214,10 @@ func TestChangePassword(t *testing.T) {
 			t.Errorf("%q to %q: %d verifications, want %d", tt.current, tt.next, n, tt.verifications)
 		}
 	}
-	if _, err := s.VerifyAccess(t.Context(), keep.AccessToken); err != nil {
+	if _, _, err := s.VerifyAccess(t.Context(), keep.AccessToken); err != nil {
 		t.Errorf("the session that changed it: %v", err)
 	}
-	if _, err := s.VerifyAccess(t.Context(), other.AccessToken); !errors.Is(err, accounts.ErrSignedOut) {
+	if _, _, err := s.VerifyAccess(t.Context(), other.AccessToken); !errors.Is(err, accounts.ErrSignedOut) {
 		t.Errorf("the other session: %v, want ErrSignedOut", err)
 	}
 	if _, err := s.Authenticate(t.Context(), u.Account, next); err != nil {
@@ -254,8 +254,8 @@ func (deadStore) Rotate(context.Context, accounts.Rotation) (accounts.RotationRe
 	return accounts.RotationResult{}, gatehouse.ErrUnavailable
 }
 
-func (deadStore) Session(context.Context, string) (accounts.Session, error) {
-	return accounts.Session{}, gatehouse.ErrUnavailable
+func (deadStore) SessionWithUser(context.Context, string) (accounts.Session, accounts.User, error) {
+	return accounts.Session{}, accounts.User{}, gatehouse.ErrUnavailable
 }
 
 func TestDeadStoreIsNoRefusal(t *testing.T) {
@@ -268,7 +268,7 @@ func TestDeadStoreIsNoRefusal(t *testing.T) {
 	if _, err := s.Authenticate(t.Context(), "alice@example.com", "x"); !errors.Is(err, gatehouse.ErrUnavailable) {
 		t.Errorf("Authenticate: %v", err)
 	}
-	if _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, gatehouse.ErrUnavailable) {
+	if _, _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, gatehouse.ErrUnavailable) {
 		t.Errorf("VerifyAccess: %v", err)
 	}
 	if _, _, err := s.Refresh(t.Context(), g.RefreshToken, client(firefox)); !errors.Is(err, gatehouse.ErrUnavailable) {

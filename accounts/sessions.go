@@ -18,6 +18,7 @@ const (
 	endedByLogout     = "logout"
 	endedEverywhere   = "logout_everywhere"
 	endedWithDevice   = "device_ended"
+	endedByPerson     = "session_ended"
 	endedNotConfirmed = "not_confirmed"
 )
 
@@ -32,21 +33,26 @@ type Grant struct {
 
 // StartSession begins a session of u, whose password has just been verified,
 // and returns its tokens. It returns ErrPasswordChanged if u.PasswordHash is no
-// longer in force: the password must be verified again.
+// longer in force: the password must be verified again. It returns ErrLocked if u
+// has been locked meanwhile.
 func (s *Service) StartSession(ctx context.Context, u User, client gatehouse.Client) (Grant, error) {
 	if client.Device.ID == "" {
 		client.Device = s.devices.Of(u.ID, s.devices.Browser("", client.UserAgent), client.UserAgent)
 	}
-	now := s.now()
-	session := Session{
-		ID: gatehouse.NewID(now), User: u.ID, Client: client,
-		Created: now, LastUsed: now, Expires: now.Add(s.refreshTTL),
-	}
+	session := s.newSession(u, client, s.refreshTTL)
 	token := newRefreshToken()
 	if err := s.store.CreateSession(toTheEnd(ctx), session, token.hash(), u.PasswordHash); err != nil {
 		return Grant{}, err
 	}
-	return s.grant(session, token, now)
+	return s.grant(session, token, session.Created)
+}
+
+func (s *Service) newSession(u User, client gatehouse.Client, ttl time.Duration) Session {
+	now := s.now()
+	return Session{
+		ID: gatehouse.NewID(now), User: u.ID, Client: client,
+		Created: now, LastUsed: now, Authenticated: now, Expires: now.Add(ttl),
+	}
 }
 
 func (s *Service) grant(session Session, token refreshToken, now time.Time) (Grant, error) {
@@ -85,24 +91,30 @@ func (s *Service) Refresh(ctx context.Context, token string, client gatehouse.Cl
 	return res.Outcome, g, err
 }
 
-// VerifyAccess returns the live session that an access token belongs to, or
-// ErrSignedOut.
-func (s *Service) VerifyAccess(ctx context.Context, token string) (Session, error) {
+// VerifyAccess returns the live session that an access token belongs to, with its
+// user, or ErrSignedOut. Whether the session may be used is told by NeedsStepUp.
+func (s *Service) VerifyAccess(ctx context.Context, token string) (Session, User, error) {
 	user, id, err := s.signer.verify(token)
 	if err != nil {
-		return Session{}, ErrSignedOut
+		return Session{}, User{}, ErrSignedOut
 	}
-	session, err := s.store.Session(ctx, id)
-	if errors.Is(err, gatehouse.ErrNotFound) {
-		return Session{}, ErrSignedOut
+	session, u, err := s.live(ctx, id)
+	if err == nil && u.ID != user {
+		err = ErrSignedOut
 	}
 	if err != nil {
-		return Session{}, err
+		return Session{}, User{}, err
 	}
-	if session.User != user || !session.LiveAt(s.now()) {
-		return Session{}, ErrSignedOut
+	return session, u, nil
+}
+
+// live returns a live session with its user, or ErrSignedOut.
+func (s *Service) live(ctx context.Context, id string) (Session, User, error) {
+	session, u, err := s.store.SessionWithUser(ctx, id)
+	if errors.Is(err, gatehouse.ErrNotFound) || err == nil && !session.LiveAt(s.now()) {
+		err = ErrSignedOut
 	}
-	return session, nil
+	return session, u, err
 }
 
 // Logout ends a session. One that is over already is left as it is.
@@ -133,6 +145,29 @@ func (s *Service) EndDevice(ctx context.Context, user, device string) error {
 		return gatehouse.ErrNotFound
 	}
 	return err
+}
+
+// EndSession ends one live session of a user, or returns gatehouse.ErrNotFound if
+// the user has none with this ID.
+func (s *Service) EndSession(ctx context.Context, user, session string) error {
+	if session == "" { // would select all
+		return gatehouse.ErrNotFound
+	}
+	n, err := s.end(ctx, SessionFilter{User: user, Session: session}, endedByPerson)
+	if err == nil && n == 0 {
+		return gatehouse.ErrNotFound
+	}
+	return err
+}
+
+// LogoutOthers ends all sessions of a user but one and returns how many.
+func (s *Service) LogoutOthers(ctx context.Context, keep Session) (int, error) {
+	return s.end(ctx, SessionFilter{User: keep.User, Except: keep.ID}, endedEverywhere)
+}
+
+// Sessions returns a user's live sessions, the last used first.
+func (s *Service) Sessions(ctx context.Context, user string) ([]Session, error) {
+	return s.store.Sessions(ctx, user, s.now())
 }
 
 func (s *Service) end(ctx context.Context, f SessionFilter, reason string) (int, error) {

@@ -38,7 +38,7 @@ func TestRefreshRotates(t *testing.T) {
 	if first.RefreshToken == second.RefreshToken || second.RefreshToken == third.RefreshToken {
 		t.Error("a token was handed out twice")
 	}
-	session, err := s.VerifyAccess(t.Context(), second.AccessToken)
+	session, _, err := s.VerifyAccess(t.Context(), second.AccessToken)
 	if err != nil || session.ID != first.Session.ID || !session.LastUsed.Equal(clock.now()) || session.Client.Device != first.Session.Client.Device {
 		t.Errorf("session %+v, %v; want the first one, used now", session, err)
 	}
@@ -105,7 +105,7 @@ func TestReuseEndsTheFamily(t *testing.T) {
 			}
 			clock.advance(tt.wait)
 			refresh(t, s, first.RefreshToken, tt.want)
-			_, err := s.VerifyAccess(t.Context(), newest.AccessToken)
+			_, _, err := s.VerifyAccess(t.Context(), newest.AccessToken)
 			if over := errors.Is(err, accounts.ErrSignedOut); over != (tt.want == accounts.Reused) {
 				t.Errorf("access token afterwards: %v", err)
 			}
@@ -147,7 +147,7 @@ func TestLogout(t *testing.T) {
 	a, b, c := login(t, s, firefox), login(t, s, safari), login(t, s, safari)
 	over := func(name string, g accounts.Grant, want bool) {
 		t.Helper()
-		if _, err := s.VerifyAccess(t.Context(), g.AccessToken); errors.Is(err, accounts.ErrSignedOut) != want {
+		if _, _, err := s.VerifyAccess(t.Context(), g.AccessToken); errors.Is(err, accounts.ErrSignedOut) != want {
 			t.Errorf("%s: %v, want over: %v", name, err, want)
 		}
 	}

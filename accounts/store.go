@@ -17,6 +17,12 @@ type User struct {
 	PasswordHash    string // PHC string
 	Created         time.Time
 	PasswordChanged time.Time
+	Role            Role
+	// Locked is since when nobody can log in; zero: not locked.
+	Locked time.Time
+	// StepUp is before which a session's password must not have been given: such a
+	// session needs it again. Zero: no session does.
+	StepUp time.Time
 }
 
 // Session is one login on one device. It lives until it is ended or expires;
@@ -25,11 +31,15 @@ type Session struct {
 	ID        string
 	User      string
 	Client    gatehouse.Client // device, address and place at its last use
+	Browser   bool             // held by a cookie: it has no tokens
 	Created   time.Time
 	LastUsed  time.Time
 	Expires   time.Time
 	Ended     time.Time // zero while it lives
 	EndReason string
+	// Authenticated is when its password was given last. Zero in CreateSession:
+	// when it was created.
+	Authenticated time.Time
 }
 
 // LiveAt reports whether the session holds at the instant t.
@@ -86,7 +96,7 @@ var (
 // does not exist is gatehouse.ErrNotFound; a store that cannot answer gives an
 // error that wraps gatehouse.ErrUnavailable.
 type Store interface {
-	// CreateUser adds u, or returns ErrTaken.
+	// CreateUser adds u, with its role, or returns ErrTaken.
 	CreateUser(ctx context.Context, u User) error
 	UserByAccount(ctx context.Context, account string) (User, error)
 	UserByID(ctx context.Context, id string) (User, error)
@@ -102,11 +112,18 @@ type Store interface {
 	// not in force.
 	UpgradeHash(ctx context.Context, user, oldHash, newHash string) error
 
-	// CreateSession adds s with its first refresh token, or returns
-	// ErrPasswordChanged if the user's password hash is not passwordHash.
+	// CreateSession adds s with its first refresh token, unless that is zero. It
+	// returns ErrPasswordChanged if the user's password hash is not passwordHash,
+	// and ErrLocked if the user is locked. Its Authenticated is later than
+	// User.StepUp, whatever the clock.
 	CreateSession(ctx context.Context, s Session, first TokenHash, passwordHash string) error
 	// Session returns a session, ended or not.
 	Session(ctx context.Context, id string) (Session, error)
+	// SessionWithUser returns a session, ended or not, and whose it is.
+	SessionWithUser(ctx context.Context, id string) (Session, User, error)
+	// TouchSession notes who used a session last and when, and when it expires. It
+	// returns gatehouse.ErrNotFound if it is not live. Its device stays.
+	TouchSession(ctx context.Context, id string, client gatehouse.Client, at, expires time.Time) error
 	// Sessions returns a user's live sessions, the last used first.
 	Sessions(ctx context.Context, user string, at time.Time) ([]Session, error)
 	// Rotate exchanges a refresh token; see RotationOutcome.
@@ -115,6 +132,7 @@ type Store interface {
 	EndSessions(ctx context.Context, f SessionFilter, at time.Time, reason string) (int, error)
 
 	OneTimeStore
+	OperatorStore
 
 	// DeleteExpired removes at most limit sessions that ended or expired before
 	// the given instant, with their tokens, and returns how many.
@@ -132,8 +150,9 @@ type OneTimeStore interface {
 	// SpendOneTime uses a link: the user's password hash becomes newHash, and
 	// all sessions end and all links are spent, this one and those of other
 	// purposes. Of many calls for one user at the same time one succeeds; the
-	// others, like those with a link that is not live, change nothing and
-	// return ErrLinkOver. It returns how many sessions were ended.
+	// others, like those with a link that is not live or of a user who is
+	// locked, change nothing and return ErrLinkOver. It returns how many sessions
+	// were ended.
 	SpendOneTime(ctx context.Context, p Purpose, hash TokenHash, newHash string, at time.Time) (int, error)
 	// DeleteExpiredLinks removes at most limit links that expired before the
 	// given instant and returns how many.

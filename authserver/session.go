@@ -36,7 +36,7 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, call) er
 		if err != nil {
 			return err
 		}
-		session, err := s.accounts.VerifyAccess(r.Context(), token)
+		session, _, err := s.accounts.VerifyAccess(r.Context(), token)
 		if errors.Is(err, accounts.ErrSignedOut) {
 			return unauthorized(w, "The access token is not valid, or its session is over.", "invalid_token")
 		}

@@ -47,6 +47,7 @@ func lockNetwork(network string) string { return "network:" + network }
 func lockChain(node string) string      { return "chain:" + node }
 
 const (
-	lockNothing = ""       // for an operation that decides on nothing it has read
-	lockUpkeep  = "upkeep" // for what removes old rows
+	lockNothing   = ""          // for an operation that decides on nothing it has read
+	lockUpkeep    = "upkeep"    // for what removes old rows
+	lockOperators = "operators" // who has which role, and is not locked
 )

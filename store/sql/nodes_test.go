@@ -114,6 +114,46 @@ func (n *nodes) Rotate(ctx context.Context, r accounts.Rotation) (accounts.Rotat
 	return n.next().Rotate(ctx, r)
 }
 
+func (n *nodes) SessionWithUser(ctx context.Context, id string) (accounts.Session, accounts.User, error) {
+	return n.next().SessionWithUser(ctx, id)
+}
+
+func (n *nodes) TouchSession(ctx context.Context, id string, client gatehouse.Client, at, expires time.Time) error {
+	return n.next().TouchSession(ctx, id, client, at, expires)
+}
+
+func (n *nodes) CreateFirstAdministrator(ctx context.Context, u accounts.User) error {
+	return n.next().CreateFirstAdministrator(ctx, u)
+}
+
+func (n *nodes) Operators(ctx context.Context) ([]accounts.User, error) {
+	return n.next().Operators(ctx)
+}
+
+func (n *nodes) SetRole(ctx context.Context, user string, role accounts.Role) (accounts.User, error) {
+	return n.next().SetRole(ctx, user, role)
+}
+
+func (n *nodes) LockUser(ctx context.Context, user string, at time.Time) (int, error) {
+	return n.next().LockUser(ctx, user, at)
+}
+
+func (n *nodes) UnlockUser(ctx context.Context, user string) error {
+	return n.next().UnlockUser(ctx, user)
+}
+
+func (n *nodes) RequireStepUp(ctx context.Context, user string, at time.Time) error {
+	return n.next().RequireStepUp(ctx, user, at)
+}
+
+func (n *nodes) StepUp(ctx context.Context, session, passwordHash string, at time.Time) error {
+	return n.next().StepUp(ctx, session, passwordHash, at)
+}
+
+func (n *nodes) SearchUsers(ctx context.Context, prefix, after string, limit int) ([]accounts.User, error) {
+	return n.next().SearchUsers(ctx, prefix, after, limit)
+}
+
 func (n *nodes) EndSessions(ctx context.Context, f accounts.SessionFilter, at time.Time, reason string) (int, error) {
 	return n.next().EndSessions(ctx, f, at, reason)
 }

@@ -75,20 +75,31 @@ func (s *Store) SpendOneTime(ctx context.Context, p accounts.Purpose, hash accou
 		case err != nil:
 			return 0, err
 		}
-		for _, purpose := range []accounts.Purpose{accounts.ToReset, accounts.ToDisown} {
-			if err := spendLinks(ctx, h, o.User, purpose, at); err != nil {
-				return 0, err
-			}
+		u, err := userByID(ctx, h, o.User)
+		if err != nil {
+			return 0, err
 		}
-		n, err := h.exec(ctx, "UPDATE users SET password_hash = $2, password_changed = $3 WHERE id = $1", o.User, newHash, micros(at))
-		if err == nil && n == 0 {
-			err = gatehouse.ErrNotFound
+		if !u.Locked.IsZero() {
+			return 0, accounts.ErrLinkOver
 		}
+		if err := spendAllLinks(ctx, h, o.User, at); err != nil {
+			return 0, err
+		}
+		_, err = h.exec(ctx, "UPDATE users SET password_hash = $2, password_changed = $3 WHERE id = $1", o.User, newHash, micros(at))
 		if err != nil {
 			return 0, err
 		}
 		return endSessions(ctx, h, accounts.SessionFilter{User: o.User}, at, string(p))
 	})
+}
+
+func spendAllLinks(ctx context.Context, h *handle, user string, at time.Time) error {
+	for _, p := range []accounts.Purpose{accounts.ToReset, accounts.ToDisown} {
+		if err := spendLinks(ctx, h, user, p, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func spendLinks(ctx context.Context, h *handle, user string, p accounts.Purpose, at time.Time) error {
@@ -123,6 +134,11 @@ func scanOneTime(read scan) (o accounts.OneTime, err error) {
 }
 
 func scanInt(read scan) (n int, err error) {
+	err = read(&n)
+	return n, err
+}
+
+func scanInt64(read scan) (n int64, err error) {
 	err = read(&n)
 	return n, err
 }

@@ -6,16 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 )
 
-const sessionColumns = "id, user_id, device_id, client, created, last_used, expires, ended, end_reason"
+const sessionColumns = "id, user_id, client, browser, created, last_used, expires, ended, end_reason, authenticated"
 
 // CreateSession adds ss with its first refresh token, which expires with it, or
-// returns accounts.ErrPasswordChanged.
+// returns accounts.ErrPasswordChanged or accounts.ErrLocked. A first token of zero
+// is none.
 func (s *Store) CreateSession(ctx context.Context, ss accounts.Session, first accounts.TokenHash, passwordHash string) error {
 	client, err := clientText(&ss.Client)
 	if err != nil {
@@ -29,10 +31,20 @@ func (s *Store) CreateSession(ctx context.Context, ss accounts.Session, first ac
 		if u.PasswordHash != passwordHash {
 			return none, accounts.ErrPasswordChanged
 		}
-		if _, err := h.exec(ctx, "INSERT INTO sessions ("+sessionColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-			ss.ID, ss.User, ss.Client.Device.ID, client, micros(ss.Created), micros(ss.LastUsed), micros(ss.Expires),
-			nullMicros(ss.Ended), ss.EndReason); err != nil {
+		if !u.Locked.IsZero() {
+			return none, accounts.ErrLocked
+		}
+		given := ss.Authenticated
+		if given.IsZero() {
+			given = ss.Created
+		}
+		if _, err := h.exec(ctx, "INSERT INTO sessions ("+sessionColumns+", device_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+			ss.ID, ss.User, client, ss.Browser, micros(ss.Created), micros(ss.LastUsed), micros(ss.Expires),
+			nullMicros(ss.Ended), ss.EndReason, micros(authenticated(given, u)), ss.Client.Device.ID); err != nil {
 			return none, err
+		}
+		if first == (accounts.TokenHash{}) {
+			return none, nil
 		}
 		return none, addToken(ctx, h, first, ss.ID, ss.Expires)
 	})
@@ -48,6 +60,49 @@ func (s *Store) Session(ctx context.Context, id string) (accounts.Session, error
 
 func sessionByID(ctx context.Context, h *handle, id string) (accounts.Session, error) {
 	return one(ctx, h, scanSession, "SELECT "+sessionColumns+" FROM sessions WHERE id = $1", id)
+}
+
+// columnsOf names columns of one of several tables.
+func columnsOf(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+}
+
+var sessionWithUser = "SELECT " + columnsOf("s", sessionColumns) + ", " + columnsOf("u", userColumns) +
+	" FROM sessions AS s JOIN users AS u ON u.id = s.user_id WHERE s.id = $1"
+
+// SessionWithUser returns a session, ended or not, and whose it is.
+func (s *Store) SessionWithUser(ctx context.Context, id string) (accounts.Session, accounts.User, error) {
+	var u userRow
+	ss, err := look(ctx, s, func(ctx context.Context, h *handle) (accounts.Session, error) {
+		return one(ctx, h, func(read scan) (accounts.Session, error) {
+			return scanSession(func(dest ...any) error { return read(append(dest, u.columns()...)...) })
+		}, sessionWithUser, id)
+	})
+	if err != nil {
+		return accounts.Session{}, accounts.User{}, err
+	}
+	return ss, u.user(), nil
+}
+
+// TouchSession notes the last use of a live session, or returns
+// gatehouse.ErrNotFound.
+func (s *Store) TouchSession(ctx context.Context, id string, client gatehouse.Client, at, expires time.Time) error {
+	_, err := change(ctx, s, lockNothing, func(ctx context.Context, h *handle) (none struct{}, err error) {
+		ss, err := sessionByID(ctx, h, id)
+		if err != nil {
+			return none, err
+		}
+		used := client
+		used.Device = ss.Client.Device
+		text, err := clientText(&used)
+		if err != nil {
+			return none, err
+		}
+		n, err := h.exec(ctx, "UPDATE sessions SET client = $2, last_used = $3, expires = $4 WHERE id = $1 AND ended IS NULL AND expires > $3",
+			id, text, micros(at), micros(expires))
+		return none, orNotFound(n, err)
+	})
+	return err
 }
 
 // Sessions returns a user's live sessions, the last used first.
@@ -106,16 +161,16 @@ func clientText(c *gatehouse.Client) (string, error) {
 
 func scanSession(read scan) (s accounts.Session, err error) {
 	var (
-		device, client         string
-		created, used, expires int64
-		ended                  stdsql.NullInt64
+		client                        string
+		created, used, expires, given int64
+		ended                         stdsql.NullInt64
 	)
-	err = read(&s.ID, &s.User, &device, &client, &created, &used, &expires, &ended, &s.EndReason)
+	err = read(&s.ID, &s.User, &client, &s.Browser, &created, &used, &expires, &ended, &s.EndReason, &given)
 	if err != nil {
 		return s, err
 	}
 	s.Created, s.LastUsed, s.Expires = fromMicros(created), fromMicros(used), fromMicros(expires)
-	s.Ended = fromNullMicros(ended)
+	s.Ended, s.Authenticated = fromNullMicros(ended), fromMicros(given)
 	if err := json.Unmarshal([]byte(client), &s.Client); err != nil {
 		return s, fmt.Errorf("session %s: %w", s.ID, err)
 	}

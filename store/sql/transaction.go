@@ -93,9 +93,7 @@ func (w *writer) transact(ctx context.Context, batch []*write) (err error) {
 		wr.err = nil
 		w.rows = append(w.rows, wr.rows...)
 		operations = operations || wr.op != nil
-		if wr.lock != lockNothing {
-			locks = append(locks, wr.lock)
-		}
+		locks = append(locks, wr.locks...)
 	}
 	if len(w.rows) > 0 {
 		locks = append(locks, lockChain(w.link.node))
@@ -183,12 +181,20 @@ func discard(conn *stdsql.Conn) {
 // it is durable. What op returns with an error is dropped. It may be run more than
 // once, each time as if for the first.
 func change[T any](ctx context.Context, s *Store, lock string, op func(ctx context.Context, h *handle) (T, error)) (T, error) {
+	if lock == lockNothing {
+		return changeUnder(ctx, s, nil, op)
+	}
+	return changeUnder(ctx, s, []string{lock}, op)
+}
+
+// changeUnder is change with any number of locks.
+func changeUnder[T any](ctx context.Context, s *Store, locks []string, op func(ctx context.Context, h *handle) (T, error)) (T, error) {
 	var result, none T
 	if err := s.enter(); err != nil {
 		return none, err
 	}
 	defer s.leave()
-	err := s.writer.do(ctx, &write{lock: lock, op: func(ctx context.Context, h *handle) (err error) {
+	err := s.writer.do(ctx, &write{locks: locks, op: func(ctx context.Context, h *handle) (err error) {
 		result, err = op(ctx, h)
 		return err
 	}})

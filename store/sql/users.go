@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -9,19 +10,24 @@ import (
 
 var _ accounts.Store = (*Store)(nil)
 
-const userColumns = "id, account, email, name, password_hash, created, password_changed"
+const userColumns = "id, account, email, name, password_hash, created, password_changed, role, locked, step_up"
 
 // CreateUser adds u, or returns accounts.ErrTaken.
 func (s *Store) CreateUser(ctx context.Context, u accounts.User) error {
 	_, err := change(ctx, s, lockAccount(u.Account), func(ctx context.Context, h *handle) (none struct{}, err error) {
-		n, err := h.exec(ctx, "INSERT INTO users ("+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (account) DO NOTHING`,
-			u.ID, u.Account, u.Email, u.Name, u.PasswordHash, micros(u.Created), micros(u.PasswordChanged))
-		if err == nil && n == 0 {
-			err = accounts.ErrTaken
-		}
-		return none, err
+		return none, insertUser(ctx, h, u)
 	})
+	return err
+}
+
+func insertUser(ctx context.Context, h *handle, u accounts.User) error {
+	n, err := h.exec(ctx, "INSERT INTO users ("+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (account) DO NOTHING`,
+		u.ID, u.Account, u.Email, u.Name, u.PasswordHash, micros(u.Created), micros(u.PasswordChanged),
+		string(u.Role), nullMicros(u.Locked), nullMicros(u.StepUp))
+	if err == nil && n == 0 {
+		err = accounts.ErrTaken
+	}
 	return err
 }
 
@@ -92,9 +98,27 @@ func whyNot(ctx context.Context, h *handle, user string) error {
 	return accounts.ErrPasswordChanged
 }
 
-func scanUser(read scan) (u accounts.User, err error) {
-	var created, changed int64
-	err = read(&u.ID, &u.Account, &u.Email, &u.Name, &u.PasswordHash, &created, &changed)
-	u.Created, u.PasswordChanged = fromMicros(created), fromMicros(changed)
-	return u, err
+// userRow is a user as it is read.
+type userRow struct {
+	accounts.User
+	created, changed int64
+	locked, stepUp   stdsql.NullInt64
+}
+
+// columns are where userColumns are read to.
+func (r *userRow) columns() []any {
+	return []any{&r.ID, &r.Account, &r.Email, &r.Name, &r.PasswordHash, &r.created, &r.changed, &r.Role, &r.locked, &r.stepUp}
+}
+
+func (r *userRow) user() accounts.User {
+	u := r.User
+	u.Created, u.PasswordChanged = fromMicros(r.created), fromMicros(r.changed)
+	u.Locked, u.StepUp = fromNullMicros(r.locked), fromNullMicros(r.stepUp)
+	return u
+}
+
+func scanUser(read scan) (accounts.User, error) {
+	var r userRow
+	err := read(r.columns()...)
+	return r.user(), err
 }

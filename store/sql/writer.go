@@ -12,9 +12,9 @@ import (
 // write is one thing that a caller wants done: journal rows to add, or an
 // operation to run within the transaction.
 type write struct {
-	rows []addition
-	op   func(ctx context.Context, h *handle) error
-	lock string // what op decides on; see lockUser and the others
+	rows  []addition
+	op    func(ctx context.Context, h *handle) error
+	locks []string // what op decides on; see lockUser and the others
 
 	ctx   context.Context
 	state atomic.Int32

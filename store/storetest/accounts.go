@@ -65,6 +65,7 @@ func user(n int) accounts.User {
 func session(id string, of accounts.User, device string) accounts.Session {
 	return accounts.Session{
 		ID: id, User: of.ID, Created: noon, LastUsed: noon.Add(time.Microsecond), Expires: noon.Add(24 * time.Hour),
+		Authenticated: noon,
 		Client: gatehouse.Client{
 			IP: netip.MustParseAddr("192.0.2.1"), UserAgent: "Mozilla/5.0", Place: gatehouse.Place{Country: "NL"},
 			Device: gatehouse.Device{ID: device, Name: "Firefox on Linux"},
@@ -101,7 +102,7 @@ func utc(u accounts.User) accounts.User {
 func sameSession(t testing.TB, got, want accounts.Session) {
 	t.Helper()
 	for _, s := range []*accounts.Session{&got, &want} {
-		for _, at := range []*time.Time{&s.Created, &s.LastUsed, &s.Expires, &s.Ended} {
+		for _, at := range []*time.Time{&s.Created, &s.LastUsed, &s.Expires, &s.Ended, &s.Authenticated} {
 			*at = at.UTC()
 		}
 	}
