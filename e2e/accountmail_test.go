@@ -158,7 +158,7 @@ func (s *server) submit(page string, values url.Values) answer {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Origin", "null")
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	req.Header.Set("User-Agent", browser)
+	req.Header.Set("User-Agent", firefox)
 	resp, err := s.client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)

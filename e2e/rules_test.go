@@ -102,7 +102,7 @@ func TestMultipleDevices(t *testing.T) {
 	const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36"
 	const phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 	for range 3 {
-		login(browser)
+		login(firefox)
 		login(chrome)
 	}
 	s.expect(gatehouse.MultipleDeviceLogin, 0, "with two devices, several times")
@@ -170,7 +170,7 @@ func TestSuspiciousUserAgent(t *testing.T) {
 		c.agent = agent
 		s.do(c)
 	}
-	login(browser)
+	login(firefox)
 	s.expect(gatehouse.SuspiciousActivity, 0, "with a browser")
 	login("curl/8.5.0")
 	s.expect(gatehouse.SuspiciousActivity, 1, "with curl")

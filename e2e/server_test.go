@@ -64,6 +64,7 @@ type server struct {
 	url    string
 	admin  string
 	cmd    *exec.Cmd
+	stdout testlog.Buffer
 	stderr testlog.Buffer
 	client *http.Client
 }
@@ -117,11 +118,12 @@ func (s *server) run() {
 	s.url, s.admin = "", ""
 	lines := bufio.NewScanner(out)
 	for (s.url == "" || s.admin == "") && lines.Scan() {
+		fmt.Fprintln(&s.stdout, lines.Text())
 		fields := strings.Fields(lines.Text())
 		for i, f := range fields {
 			base, path, _ := strings.Cut(strings.TrimPrefix(f, "http://"), "/")
 			switch {
-			case i == 0 || !strings.HasPrefix(f, "http://"):
+			case i == 0 || !strings.HasPrefix(f, "http://") || strings.HasPrefix(path, "setup"):
 			case path == "healthz":
 				s.admin = "http://" + base
 			default:
@@ -133,7 +135,11 @@ func (s *server) run() {
 		s.cmd.Wait()
 		s.t.Fatalf("the server did not say where it listens: %s", s.stderr.String())
 	}
-	go io.Copy(io.Discard, out)
+	go func() {
+		for lines.Scan() {
+			fmt.Fprintln(&s.stdout, lines.Text())
+		}
+	}()
 }
 
 // unlimited switches rate limits off, since all the crowd of a test is at one
@@ -178,7 +184,7 @@ type answer struct {
 	body   string
 }
 
-const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 func (s *server) do(c call) answer {
 	s.t.Helper()
@@ -212,7 +218,7 @@ func (s *server) try(ctx context.Context, c call) (answer, error) {
 		req.Header.Set("X-Forwarded-For", c.from)
 	}
 	if c.agent == "" {
-		c.agent = browser
+		c.agent = firefox
 	}
 	req.Header.Set("User-Agent", c.agent)
 	if c.bearer != "" {
