@@ -35,6 +35,7 @@ var (
 	loginKinds          = attemptKinds{gatehouse.LoginSucceeded, gatehouse.LoginFailed, gatehouse.LoginRefused}
 	passwordChangeKinds = attemptKinds{gatehouse.PasswordChanged, gatehouse.PasswordChangeFailed, gatehouse.PasswordChangeRefused}
 	passwordResetKinds  = attemptKinds{gatehouse.PasswordReset, gatehouse.PasswordResetFailed, gatehouse.PasswordResetRefused}
+	stepUpKinds         = attemptKinds{gatehouse.StepUpSucceeded, gatehouse.StepUpFailed, gatehouse.StepUpRefused}
 )
 
 // Begin asks to look at the password of one login attempt: e.Account, in any
@@ -51,6 +52,12 @@ func (g *Guard) Begin(ctx context.Context, e gatehouse.Event) (*Attempt, gatehou
 // session does not give more guesses.
 func (g *Guard) BeginPasswordChange(ctx context.Context, e gatehouse.Event) (*Attempt, gatehouse.Decision) {
 	return g.begin(ctx, e, passwordChangeKinds)
+}
+
+// BeginStepUp is Begin for the check of the password of somebody who is signed in
+// and must give it again (RFC 9470). It shares the account's attempts with logins.
+func (g *Guard) BeginStepUp(ctx context.Context, e gatehouse.Event) (*Attempt, gatehouse.Decision) {
+	return g.begin(ctx, e, stepUpKinds)
 }
 
 // LinkAccount is the name under which guesses at one-time links are counted: who
