@@ -123,10 +123,10 @@ func (s *server) run() {
 		for i, f := range fields {
 			base, path, _ := strings.Cut(strings.TrimPrefix(f, "http://"), "/")
 			switch {
-			case i == 0 || !strings.HasPrefix(f, "http://") || strings.HasPrefix(path, "setup"):
+			case i == 0 || !strings.HasPrefix(f, "http://"):
 			case path == "healthz":
 				s.admin = "http://" + base
-			default:
+			case path == "api/auth":
 				s.url = "http://" + base
 			}
 		}
