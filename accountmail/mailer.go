@@ -144,7 +144,7 @@ func (m *Mailer) failed(ctx context.Context, e gatehouse.Event, err error) {
 // whether there is a finding about them.
 func guesses(d gatehouse.Decision) (until time.Time, found bool) {
 	for _, f := range d.Findings {
-		if f.Kind != gatehouse.BruteForceDetected {
+		if f.Kind != gatehouse.BruteForceDetected || f.Shadow {
 			continue
 		}
 		found = true

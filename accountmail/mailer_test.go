@@ -102,6 +102,8 @@ func (d *desk) workOff() {
 func TestWhatIsTold(t *testing.T) {
 	blocked := gatehouse.Finding{Kind: gatehouse.BruteForceDetected, Actions: []gatehouse.Action{
 		{Response: "block_ip", Target: netip.MustParsePrefix("2001:db8::/64"), Until: noon.Add(time.Hour)}}}
+	onTrial := blocked
+	onTrial.Shadow = true
 	for _, c := range []struct {
 		kind     gatehouse.Kind
 		decision gatehouse.Decision
@@ -119,6 +121,7 @@ func TestWhatIsTold(t *testing.T) {
 		{gatehouse.LoginFailed, gatehouse.Decision{Findings: []gatehouse.Finding{{Kind: gatehouse.SuspiciousActivity}}}, "", ""},
 		{gatehouse.LoginFailed, gatehouse.Decision{Findings: []gatehouse.Finding{blocked}}, "Somebody is guessing your password", "blocked until 1 March 2026, 13:00:00 UTC"},
 		{gatehouse.PasswordChangeFailed, gatehouse.Decision{Findings: []gatehouse.Finding{blocked}}, "Somebody is guessing your password", "None of them was right"},
+		{gatehouse.LoginFailed, gatehouse.Decision{Findings: []gatehouse.Finding{onTrial}}, "", ""},
 		{gatehouse.LoggedOut, gatehouse.Decision{NewDevice: true}, "", ""},
 		{gatehouse.TokenRefreshed, gatehouse.Decision{NewCountry: true}, "", ""},
 	} {

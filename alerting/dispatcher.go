@@ -228,7 +228,7 @@ func (d *Dispatcher) commit(ctx context.Context, batch Batch) error {
 }
 
 func asksForAlert(f *gatehouse.Finding) bool {
-	if f == nil {
+	if f == nil || f.Shadow {
 		return false
 	}
 	for _, a := range f.Actions {

@@ -150,6 +150,22 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+// Nobody is told of what a rule finds in the shadow, whatever its receipt says.
+func TestShadow(t *testing.T) {
+	b := newBench(t)
+	d := b.dispatcher("a", ops)
+	b.look(d)
+	onTrial := b.finding("brute_force", "192.0.2.7")
+	onTrial.Finding.Shadow = true
+	b.write(onTrial)
+	b.clock.move(time.Minute)
+	b.look(d)
+	b.expect("in the shadow")
+	b.write(b.finding("brute_force", "192.0.2.7"))
+	b.look(d)
+	b.expect("in force", notify.Opened)
+}
+
 // While an attack grows, people are told again; while it only lasts, they are not.
 func TestRepeat(t *testing.T) {
 	b := newBench(t)

@@ -27,7 +27,7 @@ type refusal struct {
 // refusalKinds are the kinds of events that say no.
 var refusalKinds = [...]gatehouse.Kind{
 	gatehouse.LoginRefused, gatehouse.SignupRefused, gatehouse.TokenRefreshRefused,
-	gatehouse.PasswordChangeRefused, gatehouse.PasswordResetRefused, gatehouse.RequestRefused,
+	gatehouse.PasswordChangeRefused, gatehouse.PasswordResetRefused, gatehouse.StepUpRefused, gatehouse.RequestRefused,
 }
 
 // refusalReasons are the verdicts that say no, as records spell them.
@@ -48,7 +48,7 @@ func newRecords(r prometheus.Registerer, set rules.Set) records {
 	}, []string{"type", "reason"})
 	findings := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gatehouse_findings_total",
-		Help: "Attacks that were found, by rule and severity; an attack that goes on counts once.",
+		Help: "Attacks that rules in force, not in the shadow, have found, by rule and severity; an attack that goes on counts once.",
 	}, []string{"rule", "severity"})
 	r.MustRegister(events, refusals, findings)
 
@@ -88,7 +88,8 @@ func severity(s gatehouse.Severity) string {
 }
 
 // Records counts records once they are durable: events by type, refusals by
-// reason, findings by rule and severity. It is an observer for the wiring and
+// reason, findings by rule and severity, but for those of rules in the shadow,
+// which are nothing to alert on. It is an observer for the wiring and
 // does not wait.
 func (m *Metrics) Records(rs []gatehouse.Record) {
 	c := &m.records
@@ -101,7 +102,7 @@ func (m *Metrics) Records(rs []gatehouse.Record) {
 		stands := float64(max(r.Count, 1))
 		event.Add(stands)
 		c.refused(r, stands)
-		if f := r.Finding; f != nil && f.Count <= 1 && f.Kind == r.Kind {
+		if f := r.Finding; f != nil && f.Count <= 1 && f.Kind == r.Kind && !f.Shadow {
 			c.findings.WithLabelValues(orOther(c.rules, f.Rule), severity(f.Severity)).Inc()
 		}
 	}

@@ -34,7 +34,9 @@ func TestRecords(t *testing.T) {
 	})
 	block := found(rules.BruteForce, gatehouse.BruteForceDetected, gatehouse.High, 1)
 	block.Kind = gatehouse.IPAddressBlocked // with the finding that caused it
-	m.Records([]gatehouse.Record{block})
+	onTrial := found(rules.BruteForce, gatehouse.BruteForceDetected, gatehouse.High, 1)
+	onTrial.Finding.Shadow = true
+	m.Records([]gatehouse.Record{block, onTrial})
 	m.Records(nil)
 
 	s := scraped(t, m)
@@ -45,7 +47,7 @@ func TestRecords(t *testing.T) {
 	events(1, gatehouse.LoginFailed)
 	events(42, gatehouse.LoginRefused)
 	events(3, gatehouse.RequestRefused)
-	events(2, gatehouse.BruteForceDetected)
+	events(3, gatehouse.BruteForceDetected)
 	events(1, gatehouse.IPAddressBlocked)
 	events(1, "other")
 	for _, k := range gatehouse.Kinds() {

@@ -10,9 +10,9 @@ import (
 )
 
 // Records hears of records of the security log once they are durable. It never
-// waits. Findings, and other records of severity high and above, become events;
-// authentication errors are summed up; all of them are breadcrumbs of what
-// follows.
+// waits. Findings, but for those of rules in the shadow, and other records of
+// severity high and above, become events; authentication errors are summed up;
+// all of them are breadcrumbs of what follows.
 func (m *Monitor) Records(records []gatehouse.Record) {
 	if !m.Enabled() {
 		return
@@ -22,6 +22,8 @@ func (m *Monitor) Records(records []gatehouse.Record) {
 		who := m.user(rec.Subject, rec.IP)
 		ip := m.addressID(rec.IP)
 		switch {
+		case rec.Finding != nil && rec.Finding.Shadow:
+			// Nobody is to be told.
 		case rec.Finding != nil:
 			m.attacks.set(rec.CorrelationID)
 			m.securityEvent(rec, who, ip)
@@ -54,7 +56,7 @@ type journal struct {
 
 func (j journal) Append(ctx context.Context, records ...gatehouse.Record) error {
 	for i := range records {
-		if records[i].Finding != nil {
+		if f := records[i].Finding; f != nil && !f.Shadow {
 			j.monitor.attacks.set(records[i].CorrelationID)
 		}
 	}
@@ -205,7 +207,8 @@ func authenticationError(k gatehouse.Kind) bool {
 	switch k {
 	case gatehouse.LoginFailed, gatehouse.LoginRefused, gatehouse.SignupFailed, gatehouse.SignupRefused,
 		gatehouse.TokenRefreshFailed, gatehouse.TokenRefreshRefused, gatehouse.PasswordChangeFailed,
-		gatehouse.PasswordChangeRefused, gatehouse.PasswordResetFailed, gatehouse.PasswordResetRefused, gatehouse.RequestRefused:
+		gatehouse.PasswordChangeRefused, gatehouse.PasswordResetFailed, gatehouse.PasswordResetRefused,
+		gatehouse.StepUpFailed, gatehouse.StepUpRefused, gatehouse.RequestRefused:
 		return true
 	}
 	return false

@@ -102,7 +102,7 @@ func TestLevels(t *testing.T) {
 }
 
 // A grave record without a finding is an event, a block is none: its finding
-// tells of it.
+// tells of it. A finding of a rule in the shadow is nothing to tell of.
 func TestRecordsWithoutFinding(t *testing.T) {
 	s := newIngest(t)
 	m := newMonitor(t, s, nil)
@@ -112,7 +112,9 @@ func TestRecordsWithoutFinding(t *testing.T) {
 	block.Kind, block.Severity, block.Block = gatehouse.IPAddressBlocked, gatehouse.High, &gatehouse.Block{}
 	good := failed(attacker, "a@example.com")
 	good.Kind = gatehouse.LoginSucceeded
-	m.Records([]gatehouse.Record{reused, block, good})
+	onTrial := bruteForce(attacker, "on trial", 1)
+	onTrial.Finding.Shadow = true
+	m.Records([]gatehouse.Record{reused, block, good, onTrial})
 	flush(t, m)
 	s.only(t, "event").want(t, map[string]any{"message": "token_reuse_detected", "level": "error"})
 }
