@@ -75,6 +75,7 @@ const (
 	passwordPath = "/api/auth/password"
 	forgotPath   = "/api/auth/password/forgot"
 	resetPath    = "/api/auth/password/reset"
+	stepUpPath   = "/api/auth/step-up"
 )
 
 // Register adds the routes to mux.
@@ -83,7 +84,8 @@ func (s *Server) Register(mux *http.ServeMux) {
 		"POST " + signupPath:            s.signup,
 		"POST " + loginPath:             s.login,
 		"POST " + refreshPath:           s.refresh,
-		"POST /api/auth/logout":         s.signedIn(s.logout),
+		"POST /api/auth/logout":         s.anySession(s.logout),
+		"POST " + stepUpPath:            s.anySession(s.stepUp),
 		"POST /api/auth/logout-all":     s.signedIn(s.logoutAll),
 		"GET /api/auth/me":              s.signedIn(s.me),
 		"POST " + passwordPath:          s.signedIn(s.changePassword),
@@ -118,6 +120,8 @@ func Refusal(r *http.Request) gatehouse.Kind {
 			return gatehouse.TokenRefreshRefused
 		case passwordPath:
 			return gatehouse.PasswordChangeRefused
+		case stepUpPath:
+			return gatehouse.StepUpRefused
 		case forgotPath, resetPath, accountmail.ResetPath, accountmail.DisownPath:
 			return gatehouse.PasswordResetRefused
 		}
@@ -141,8 +145,12 @@ func (s *Server) request(r *http.Request) (httpguard.Request, error) {
 	if !ok {
 		return q, errors.New("authserver: not behind httpguard")
 	}
+	return s.located(q), nil
+}
+
+func (s *Server) located(q httpguard.Request) httpguard.Request {
 	if s.places != nil {
 		q.Client.Place = s.places.Place(q.Client.IP)
 	}
-	return q, nil
+	return q
 }

@@ -15,6 +15,7 @@ import (
 type call struct {
 	httpguard.Request
 	session accounts.Session
+	user    accounts.User
 }
 
 // event returns an event of this kind about the caller.
@@ -25,8 +26,22 @@ func (s *Server) event(c call, kind gatehouse.Kind) gatehouse.Event {
 	return e
 }
 
-// signedIn lets in who has a valid access token of a live session.
+// signedIn lets in who has a valid access token of a live session, unless the
+// password must be given again for it.
 func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, call) error) httpguard.HandlerFunc {
+	return s.anySession(func(w http.ResponseWriter, r *http.Request, c call) error {
+		if s.accounts.NeedsStepUp(c.user, c.session) {
+			return unauthorized(w, "The password must be given again for this session.", "insufficient_user_authentication")
+		}
+		return next(w, r, c)
+	})
+}
+
+// signedOut is the answer to an access token that is of no use.
+var signedOut = httpguard.ProblemDetails{Status: http.StatusUnauthorized, Detail: "The access token is not valid, or its session is over."}
+
+// anySession lets in who has a valid access token of a live session.
+func (s *Server) anySession(next func(http.ResponseWriter, *http.Request, call) error) httpguard.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		token, ok := bearer(r)
 		if !ok {
@@ -36,14 +51,14 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, call) er
 		if err != nil {
 			return err
 		}
-		session, _, err := s.accounts.VerifyAccess(r.Context(), token)
+		session, user, err := s.accounts.VerifyAccess(r.Context(), token)
 		if errors.Is(err, accounts.ErrSignedOut) {
-			return unauthorized(w, "The access token is not valid, or its session is over.", "invalid_token")
+			return unauthorized(w, signedOut.Detail, "invalid_token")
 		}
 		if err != nil {
 			return err
 		}
-		return failed(session.User, next(w, r, call{q, session}))
+		return failed(session.User, next(w, r, call{q, session, user}))
 	}
 }
 
@@ -94,64 +109,8 @@ func personOf(u accounts.User) person {
 	return person{u.ID, u.Email, u.Name, u.Created.UTC()}
 }
 
-func (s *Server) me(w http.ResponseWriter, r *http.Request, c call) error {
-	user, err := s.accounts.User(r.Context(), c.session.User)
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, personOf(user))
-}
-
-// changePassword is guarded like a login: a stolen session gives no more
-// guesses.
-func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, c call) error {
-	var current, next string
-	in := fields{"current_password": &current, "new_password": &next}
-	if err := s.read(w, r, s.event(c, gatehouse.PasswordChangeFailed), in, "current_password", "new_password"); err != nil {
-		return err
-	}
-	ctx := r.Context()
-	user, err := s.accounts.User(ctx, c.session.User)
-	if err != nil {
-		return err
-	}
-	e := s.event(c, gatehouse.PasswordChangeRefused)
-	e.Account = user.Account
-	attempt, d := s.guard.BeginPasswordChange(ctx, e)
-	if attempt == nil {
-		return refused(d)
-	}
-	defer attempt.Abandon(ctx)
-
-	err = s.accounts.ChangePassword(ctx, user.ID, current, next, c.session.ID)
-	reason, problem := chosen(err)
-	switch {
-	case problem != nil:
-		e.Kind, e.Reason = gatehouse.PasswordChangeFailed, reason
-		if _, err := s.guard.Observe(ctx, e); err != nil {
-			return failed(e.User, err)
-		}
-		return problem
-	case errors.Is(err, accounts.ErrPasswordChanged):
-		return httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "The password has been changed meanwhile."}
-	case errors.Is(err, accounts.ErrWrongPassword):
-		d, err := attempt.Fail(ctx, s.now(), wrong(err))
-		if err != nil {
-			return err
-		}
-		e.Kind = gatehouse.PasswordChangeFailed
-		s.mail.Tell(ctx, e, d)
-		return httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "The current password is wrong."}
-	case err != nil:
-		return err
-	}
-	d, err = attempt.Succeed(ctx, s.now(), e.Subject, e.Device)
-	if err != nil {
-		return err
-	}
-	e.Kind = gatehouse.PasswordChanged
-	s.mail.Tell(ctx, e, d)
-	return done(w)
+func (s *Server) me(w http.ResponseWriter, _ *http.Request, c call) error {
+	return answer(w, http.StatusOK, personOf(c.user))
 }
 
 // device is a device as its owner sees it.
