@@ -6,14 +6,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
-// adminHandler answers on the admin listener: health, metrics, profiles, and
-// control for the command line.
+// adminHandler answers on the admin listener: the dashboard, health, metrics,
+// profiles, and control for the command line.
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { a.report().write(w) })
@@ -22,9 +23,17 @@ func (a *App) adminHandler() http.Handler {
 	a.monitoring.register(mux)
 	h := httpguard.Routes(mux)
 	if addr, ok := a.admin.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
-		h = onlyByAddress(h)
+		h = onlyByName(h, a.config.Dashboard.Hosts)
 	}
-	return httpguard.New(nil, httpguard.Options{Now: a.clock.now, Logger: a.logger, Mux: mux, MaxBody: importBytes}).Wrap(h)
+	return httpguard.New(nil, httpguard.Options{
+		Clients: a.clients,
+		Now:     a.clock.now,
+		Logger:  a.logger,
+		Mux:     mux,
+		MaxBody: importBytes,
+		OnPanic: a.monitoring.sentry.OnPanic,
+		OnError: a.monitoring.sentry.OnError,
+	}).Wrap(h)
 }
 
 // report tells how the server is. It is alive as long as it can say so: to start
@@ -58,14 +67,15 @@ func (a *App) ready(ctx context.Context) healthReport {
 	return r
 }
 
-// onlyByAddress refuses requests that name this machine by anything but an address
-// or localhost. A page that a browser on this machine has open can have a name of
-// its own lead here (DNS rebinding), and would read what is answered.
-func onlyByAddress(next http.Handler) http.Handler {
+// onlyByName refuses requests that name this machine by anything but an address,
+// localhost or one of names. A page that a browser on this machine has open can have
+// a name of its own lead here (DNS rebinding), and would read what is answered.
+func onlyByName(next http.Handler, names []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := (&url.URL{Host: r.Host}).Hostname()
-		if _, err := netip.ParseAddr(host); err != nil && host != "" && !strings.EqualFold(host, "localhost") {
-			httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusMisdirectedRequest, Detail: "Use an address or localhost."})
+		known := func(name string) bool { return strings.EqualFold(name, host) }
+		if _, err := netip.ParseAddr(host); err != nil && host != "" && !known("localhost") && !slices.ContainsFunc(names, known) {
+			httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusMisdirectedRequest, Detail: "Use an address, localhost or a name in dashboard.hosts."})
 			return
 		}
 		next.ServeHTTP(w, r)

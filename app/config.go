@@ -45,6 +45,7 @@ type Config struct {
 	Alerts         AlertsConfig
 	AccountMail    AccountMailConfig
 	Lists          ListsConfig
+	Dashboard      DashboardConfig
 	GeoIP          GeoIPConfig
 }
 
@@ -104,6 +105,13 @@ type ProfilesConfig struct {
 type ExportConfig struct {
 	Target string // as export.Open takes it; empty: nowhere
 	Format string // ocsf or ecs
+}
+
+// DashboardConfig says who gets to the pages for operators, and for how long.
+type DashboardConfig struct {
+	Enabled    bool
+	Hosts      []string      // names under which a proxy passes requests on, besides addresses and localhost
+	SessionTTL time.Duration // after the last use
 }
 
 // DetectionConfig switches detection.
@@ -215,6 +223,7 @@ func Default() Config {
 		Mail:       MailConfig{TLS: "starttls"},
 
 		AccountMail: AccountMailConfig{NoticesPerHour: 10, ResetsPerHour: 3, RequestsPerHour: 20},
+		Dashboard:   DashboardConfig{Enabled: true, SessionTTL: 12 * time.Hour},
 	}
 }
 

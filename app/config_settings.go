@@ -57,7 +57,7 @@ func settings() []setting {
 	const hour = time.Hour
 	return []setting{
 		address("listen", "Where people log in.", func(c *Config) *string { return &c.Listen }),
-		address("admin_listen", "Where health and control answer. Keep it private.", func(c *Config) *string { return &c.AdminListen }),
+		address("admin_listen", "Where the dashboard, health and control answer. Keep it private.", func(c *Config) *string { return &c.AdminListen }),
 		publicURL(),
 		path("data", "The data directory: accounts, security log and keys. It is created if need be.", false, func(c *Config) *string { return &c.Data }),
 		path("keys_file", "The file with the server's keys, the same on all nodes. It is created if need be. Empty: keys.pem in the data directory.", true, func(c *Config) *string { return &c.KeysFile }),
@@ -115,6 +115,9 @@ func settings() []setting {
 		files("lists.block_files", "Files with addresses and networks that are kept out; see docs/ip-lists.md.", func(c *Config) *[]string { return &c.Lists.BlockFiles }),
 		networks("lists.allow", "Addresses and networks that are never kept out, such as the office and health checkers. Their logins keep their limit.", func(c *Config) *[]string { return &c.Lists.Allow }),
 		files("lists.allow_files", "Files with more of those.", func(c *Config) *[]string { return &c.Lists.AllowFiles }),
+		toggle("dashboard.enabled", "Off: the admin listener answers health, metrics and control only.", func(c *Config) *bool { return &c.Dashboard.Enabled }),
+		hosts("dashboard.hosts", "The names under which your own proxy passes requests on to the admin listener. While that listens on loopback, other names than these, addresses and localhost are refused.", func(c *Config) *[]string { return &c.Dashboard.Hosts }),
+		duration("dashboard.session_ttl", "How long an operator stays signed in after the last use.", 5*time.Minute, 30*24*hour, func(c *Config) *time.Duration { return &c.Dashboard.SessionTTL }),
 		path("geoip.database", "An MMDB file (MaxMind or DB-IP) to look places up in before the data built in.", true, func(c *Config) *string { return &c.GeoIP.Database }),
 	}
 }

@@ -69,7 +69,8 @@ func full() app.Config {
 			Host: "mail.example.com", Port: 2525, TLS: "tls", Username: "gatehouse", Password: "not: a secret",
 			From: "Gatehouse <alerts@example.com>",
 		},
-		Alerts: fullAlerts(),
+		Alerts:    fullAlerts(),
+		Dashboard: app.DashboardConfig{Hosts: []string{"gatehouse.example.com", "ops.example.com"}, SessionTTL: time.Hour},
 		Lists: app.ListsConfig{
 			BlockFiles: []string{"/etc/gatehouse/bad.txt", "/etc/gatehouse/worse.nft"},
 			Allow:      []string{"192.0.2.0/28", "2001:db8::1", "198.51.100.1-198.51.100.9"},
