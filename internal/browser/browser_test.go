@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxstudio/gatehouse/internal/browser"
 )
@@ -170,4 +171,16 @@ func TestAttacksDoNothingToAGoodPage(t *testing.T) {
 		p.See(a.Mark)
 	}
 	p.Unharmed()
+}
+
+func TestArrival(t *testing.T) {
+	url := site(t, map[string]string{"/form": form})
+	p := browser.Open(t, url)
+	p.Go(url + "/form")
+	arrived := p.Expect("p", "hello")
+	began := time.Now()
+	p.Run(`setTimeout(() => { const e = document.createElement("p"); e.textContent = "say hello"; document.body.append(e) }, 300)`)
+	if took := arrived().Sub(began); took < 250*time.Millisecond || took > 5*time.Second {
+		t.Errorf("it came after %s, not 300 ms", took)
+	}
 }

@@ -24,6 +24,7 @@ type watch struct {
 	mu       sync.Mutex
 	problems []string
 	allowed  []string
+	streams  int // of server-sent events that were answered
 }
 
 func newWatch(sites []string) *watch {
@@ -57,6 +58,12 @@ func (w *watch) event(ev any) {
 	case *network.EventRequestWillBeSent:
 		if !w.knows(ev.Request.URL) {
 			w.add("request to another host: %s", ev.Request.URL)
+		}
+	case *network.EventResponseReceived:
+		if ev.Type == network.ResourceTypeEventSource {
+			w.mu.Lock()
+			w.streams++
+			w.mu.Unlock()
 		}
 	case *network.EventWebSocketCreated:
 		w.add("web socket: %s", ev.URL)
@@ -107,6 +114,16 @@ func (w *watch) take() []string {
 	taken := w.problems
 	w.problems = nil
 	return taken
+}
+
+// Listening waits until a stream of server-sent events was answered, ever.
+func (p *Page) Listening() {
+	p.t.Helper()
+	p.until("it listens to events", func() (bool, string) {
+		p.watch.mu.Lock()
+		defer p.watch.mu.Unlock()
+		return p.watch.streams > 0, "no stream was answered"
+	})
 }
 
 // Quiet fails the test if the page did anything wrong since it was last asked. It
