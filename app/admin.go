@@ -21,6 +21,7 @@ func (a *App) adminHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { a.ready(r.Context()).write(w) })
 	mux.Handle("/control/", a.controlHandler())
 	a.monitoring.register(mux)
+	a.registerDashboard(mux)
 	h := httpguard.Routes(mux)
 	if addr, ok := a.admin.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
 		h = onlyByName(h, a.config.Dashboard.Hosts)

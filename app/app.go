@@ -17,6 +17,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/clientip"
+	"github.com/fluxstudio/gatehouse/dashboard"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/scrub"
@@ -64,7 +65,9 @@ type App struct {
 	clients    *clientip.Finder
 	guard      *guard.Guard
 	handler    http.Handler
-	token      string // of the control interface
+	token      string            // of the control interface
+	dashboard  *dashboard.Server // nil: switched off
+	setup      string            // opens the page that creates the first administrator; empty: there is one
 
 	fingerprint string // of the keys
 
@@ -135,7 +138,7 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := a.openAlerts(); err != nil {
 		return nil, err
 	}
-	if err := a.wire(keys, o); err != nil {
+	if err := a.wire(ctx, keys, o); err != nil {
 		return nil, err
 	}
 	if a.public, err = listen("listen", c.Listen, c.MaxConnections); err != nil {
@@ -200,6 +203,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.clock.keep(ctx) })
 	group.Go(func() error { return a.syncBlocksUntil(ctx) })
 	a.alerts.run(ctx, group)
+	a.runDashboard(ctx, group)
 	group.Go(func() error { return a.mailer.Run(ctx) })
 	group.Go(func() error { return a.agreeUntil(ctx) })
 	group.Go(func() error { return a.lists.watch(ctx, a.relist) })

@@ -40,10 +40,7 @@ func controlPath(dir string) string { return filepath.Join(dir, "control.json") 
 
 // announce writes control.json and returns what removes it.
 func (a *App) announce() (remove func(), err error) {
-	addr := a.admin.Addr().(*net.TCPAddr).AddrPort()
-	if addr.Addr().IsUnspecified() {
-		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
-	}
+	addr := onThisMachine(a.admin.Addr().(*net.TCPAddr).AddrPort())
 	text, err := json.Marshal(control{URL: "http://" + addr.String(), Token: a.token})
 	if err != nil {
 		return nil, err
@@ -57,6 +54,14 @@ func (a *App) announce() (remove func(), err error) {
 		return nil, err
 	}
 	return func() { os.Remove(path) }, nil
+}
+
+// onThisMachine is how somebody on this machine reaches a listener.
+func onThisMachine(listening netip.AddrPort) netip.AddrPort {
+	if listening.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), listening.Port())
+	}
+	return listening
 }
 
 // blockRequest asks to keep a network out.

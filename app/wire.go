@@ -14,7 +14,7 @@ import (
 )
 
 // wire builds the engine and the login server from their parts.
-func (a *App) wire(keys accounts.Keys, o Options) error {
+func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	c := a.config
 	places, err := openPlaces(c.GeoIP)
 	if err != nil {
@@ -80,6 +80,9 @@ func (a *App) wire(keys accounts.Keys, o Options) error {
 		Mail: a.mailer, ResetRequests: c.AccountMail.RequestsPerHour,
 	})
 	if err != nil {
+		return err
+	}
+	if err := a.openDashboard(ctx, service, login); err != nil {
 		return err
 	}
 	return a.guardRoutes(login, keys)

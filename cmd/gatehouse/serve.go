@@ -61,6 +61,12 @@ func (s *serveCmd) Run(ctx context.Context, c console) error {
 	fmt.Fprintf(c.out, "gatehouse %s\n", version())
 	fmt.Fprintf(c.out, "  login server  http://%s/api/auth\n", a.PublicAddr())
 	fmt.Fprintf(c.out, "  admin         http://%s/healthz\n", a.AdminAddr())
+	switch link, setup := a.DashboardURL(); {
+	case setup:
+		fmt.Fprintf(c.out, "  set up        %s\n                (once: it creates the administrator of the dashboard)\n", link)
+	case link != "":
+		fmt.Fprintf(c.out, "  dashboard     %s\n", link)
+	}
 	fmt.Fprintf(c.out, "  data          %s\n", config.Data)
 	stop := reloadOn(ctx, hangUps, a)
 	defer stop()

@@ -1,0 +1,119 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/authserver"
+	"github.com/fluxstudio/gatehouse/dashboard"
+	"github.com/fluxstudio/gatehouse/geoip"
+	"github.com/fluxstudio/gatehouse/httpguard"
+)
+
+// openDashboard puts the pages for operators together.
+func (a *App) openDashboard(ctx context.Context, service *accounts.Service, login *authserver.Server) error {
+	if !a.config.Dashboard.Enabled {
+		return nil
+	}
+	known, err := service.HasAdministrator(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		a.setup = newToken()
+	}
+	a.dashboard, err = dashboard.New(dashboard.Options{
+		Accounts:       service,
+		SignIn:         login.SignIn,
+		Guard:          a.guard,
+		Blocks:         a.blocks,
+		Log:            a.records,
+		Stats:          a.records,
+		Feed:           a.feed,
+		SetShadow:      func(context.Context, string, bool, string) error { return errNotYet },
+		Allowed:        operatorsList{a},
+		Health:         a.dashboardHealth,
+		Attribution:    geoip.Attribution,
+		AttributionURL: geoip.AttributionURL,
+		SetupToken:     a.setup,
+		SessionTTL:     a.config.Dashboard.SessionTTL,
+		Now:            a.clock.now,
+		Logger:         a.logger,
+		OnError:        a.monitoring.sentry.OnError,
+	})
+	return err
+}
+
+// runDashboard keeps what is live on it.
+func (a *App) runDashboard(ctx context.Context, group *errgroup.Group) {
+	if a.dashboard != nil {
+		group.Go(func() error { return a.dashboard.Run(ctx) })
+	}
+}
+
+// registerDashboard adds its pages to the admin listener.
+func (a *App) registerDashboard(mux *http.ServeMux) {
+	if a.dashboard != nil {
+		a.dashboard.Register(mux)
+	}
+}
+
+// DashboardURL is where operators look, for somebody on this machine; empty where
+// the dashboard is switched off. As long as there was no administrator when the
+// server started, it is the one-time link that creates the first one.
+func (a *App) DashboardURL() (link string, setup bool) {
+	if a.dashboard == nil {
+		return "", false
+	}
+	u := url.URL{Scheme: "http", Host: onThisMachine(a.admin.Addr().(*net.TCPAddr).AddrPort()).String(), Path: "/"}
+	if a.setup != "" {
+		u.Path, u.RawQuery = "/setup", url.Values{"token": {a.setup}}.Encode()
+	}
+	return u.String(), a.setup != ""
+}
+
+// dashboardHealth is how the parts of the server are, those that report to others
+// included.
+func (a *App) dashboardHealth() dashboard.Health {
+	r := a.report()
+	h := dashboard.Health{Spooled: r.Spooled}
+	for _, name := range slices.Sorted(maps.Keys(r.Parts)) {
+		part := dashboard.Part{Name: name, State: r.Parts[name].Status, Detail: r.Parts[name].Error}
+		if since := r.Parts[name].Since; since != nil {
+			part.Since = *since
+		}
+		h.Parts = append(h.Parts, part)
+	}
+	c, off := a.config, "off"
+	add := func(name string, on bool, detail string) {
+		p := dashboard.Part{Name: name, State: off}
+		if on {
+			p.State, p.Detail = "ok", detail
+		}
+		h.Parts = append(h.Parts, p)
+	}
+	add("Sentry", c.Monitoring.Enabled && c.Sentry.DSN != "", c.Sentry.Environment)
+	add("traces", c.Monitoring.Enabled && c.Tracing.OTLPEndpoint != "", "OpenTelemetry")
+	add("account mail", c.Mail.Host != "", "")
+	add("alert routes", len(c.Alerts.Routes) > 0, fmt.Sprintf("%d", len(c.Alerts.Routes)))
+	add("detection", c.Detection.Enabled, "")
+	return h
+}
+
+var errNotYet = httpguard.ProblemDetails{Status: http.StatusNotImplemented, Detail: "Not yet."}
+
+// operatorsList is the allow list as the dashboard changes it.
+type operatorsList struct{ a *App }
+
+func (operatorsList) List() []dashboard.Allowed                               { return nil }
+func (operatorsList) Add(context.Context, netip.Prefix, string, string) error { return errNotYet }
+func (operatorsList) Remove(context.Context, netip.Prefix, string) error      { return errNotYet }
