@@ -1,0 +1,169 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/httpguard"
+)
+
+// What operators do about blocks, for every page with a button for it. The forms
+// send "network", an address or a network; "for", one of blockTerms; "reason"; and
+// "next", the page to come back to. Package guard records what was done, and by
+// whom.
+
+// term is for how long something is to hold.
+type term struct {
+	Value, Name string
+	length      time.Duration // 0: until it is lifted
+}
+
+// blockTerms are for how long an operator keeps somebody out.
+var blockTerms = []term{
+	{"1h", "1 hour", time.Hour},
+	{"24h", "24 hours", 24 * time.Hour},
+	{"7d", "7 days", 7 * 24 * time.Hour},
+	{"lifted", "until it is lifted", 0},
+}
+
+// from returns when the term ends if it begins at t; zero: never.
+func (t term) from(begin time.Time) time.Time {
+	if t.length == 0 {
+		return time.Time{}
+	}
+	return begin.Add(t.length)
+}
+
+// liftBlock ends the block of exactly the network that a form names. Where there is
+// none, or not any more, the error is gatehouse.ErrNotFound.
+func (s *Server) liftBlock(ctx context.Context, v visitor, form url.Values) (gatehouse.Block, error) {
+	network, err := networkOf(form)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	return s.Guard.UnblockIP(ctx, s.Now(), network, v.user.Account)
+}
+
+// extendBlock makes the block of exactly the network that a form names hold longer,
+// counted from its end. It stays the block of its finding. Where there is none, or
+// not any more, the error is gatehouse.ErrNotFound.
+func (s *Server) extendBlock(ctx context.Context, v visitor, form url.Values) (gatehouse.Block, error) {
+	network, err := networkOf(form)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	term, err := termOf(form)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	now := s.Now()
+	held, err := s.blockOf(ctx, network, now)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	if held.Until.IsZero() {
+		return held, nil // longer than for ever is no longer
+	}
+	reason := gatehouse.CleanText(strings.TrimSpace(form.Get("reason")), gatehouse.MaxText)
+	if reason == "" {
+		reason = held.Reason
+	}
+	return s.Guard.BlockIP(ctx, gatehouse.Block{
+		Prefix: network, Reason: reason, By: v.user.Account, Finding: held.Finding, Created: now, Until: term.from(held.Until),
+	})
+}
+
+// placeBlock keeps the address or network that a form names out.
+func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (gatehouse.Block, error) {
+	network, err := networkOf(form)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	term, err := termOf(form)
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	b := gatehouse.Block{Prefix: network, By: v.user.Account, Created: s.Now(), Finding: form.Get("finding")}
+	b.Until = term.from(b.Created)
+	if b.Reason = gatehouse.CleanText(strings.TrimSpace(form.Get("reason")), gatehouse.MaxText); b.Reason == "" {
+		return b, unprocessable("Say why the address is to be kept out: whoever looks at the block later will ask.")
+	}
+	if len(b.Finding) > maxID {
+		return b, unprocessable("There is no such finding.")
+	}
+	b, err = s.Guard.BlockIP(ctx, b)
+	if errors.Is(err, guard.ErrInvalidBlock) {
+		err = unprocessable("This cannot be blocked: " + err.Error() + ".")
+	}
+	return b, err
+}
+
+// blockOf returns the block in force of exactly a network, or gatehouse.ErrNotFound.
+func (s *Server) blockOf(ctx context.Context, network netip.Prefix, at time.Time) (gatehouse.Block, error) {
+	b, found, err := s.Blocks.Blocked(ctx, network.Addr(), at)
+	if err != nil || found && b.Prefix == network {
+		return b, err
+	}
+	if !found {
+		return gatehouse.Block{}, gatehouse.ErrNotFound
+	}
+	all, err := s.Blocks.List(ctx, at) // a wider or narrower one ends later
+	if err != nil {
+		return gatehouse.Block{}, err
+	}
+	for _, b := range all {
+		if b.Prefix == network {
+			return b, nil
+		}
+	}
+	return gatehouse.Block{}, gatehouse.ErrNotFound
+}
+
+// networkOf reads "network": an address, or a network in CIDR notation.
+func networkOf(form url.Values) (netip.Prefix, error) {
+	text := strings.TrimSpace(form.Get("network"))
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return p, unprocessable("Write an address like 192.0.2.7 or a network like 192.0.2.0/24 or 2001:db8::/32.")
+		}
+		ip = gatehouse.CleanAddr(ip)
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	return gatehouse.CleanPrefix(p), nil
+}
+
+// termOf reads "for".
+func termOf(form url.Values) (term, error) {
+	for _, t := range blockTerms {
+		if t.Value == form.Get("for") {
+			return t, nil
+		}
+	}
+	return term{}, unprocessable("A block holds for 1h, 24h, 7d, or until it is lifted.")
+}
+
+// maxID is longer than any ID.
+const maxID = 64
+
+// unprocessable tells a person what to do better.
+func unprocessable(detail string) error {
+	return httpguard.ProblemDetails{Status: http.StatusUnprocessableEntity, Detail: detail}
+}
+
+// next is where a form wants to come back to: "next", if it is a page of ours, or
+// another path.
+func next(form url.Values, otherwise string) string {
+	if path := form.Get("next"); path != "" && local(path) == path {
+		return path
+	}
+	return otherwise
+}
