@@ -41,30 +41,44 @@ type assetTable struct{ byName, byPath map[string]*asset }
 // assets reads what is embedded once, when it is needed first.
 var assets = sync.OnceValue(func() assetTable {
 	t := assetTable{map[string]*asset{}, map[string]*asset{}}
-	err := fs.WalkDir(files, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	for _, directory := range []string{"static", "vendored"} {
+		if err := t.read(directory); err != nil {
+			panic("web: " + err.Error()) // what is embedded is wrong; the tests see it
 		}
-		data, err := files.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		name := path.Base(file)
-		if t.byName[name] != nil {
-			return fmt.Errorf("two assets are named %s", name)
-		}
-		a, err := newAsset(name, data)
-		if err != nil {
-			return err
-		}
-		t.byName[name], t.byPath[a.path] = a, a
-		return nil
-	})
-	if err != nil {
-		panic("web: " + err.Error()) // what is embedded is wrong; the tests see it
 	}
 	return t
 })
+
+// read adds what is in a directory. A directory in it is one asset, made of its
+// files in the order of their names.
+func (t assetTable) read(directory string) error {
+	entries, err := files.ReadDir(directory)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		parts := []string{path.Join(directory, entry.Name())}
+		if entry.IsDir() {
+			if parts, err = fs.Glob(files, path.Join(parts[0], "*")); err != nil {
+				return err
+			}
+		}
+		var data []byte
+		for _, part := range parts {
+			text, err := files.ReadFile(part)
+			if err != nil {
+				return err
+			}
+			data = append(data, text...)
+		}
+		a, err := newAsset(entry.Name(), data)
+		if err != nil {
+			return err
+		}
+		t.byName[entry.Name()], t.byPath[a.path] = a, a
+	}
+	return nil
+}
 
 func newAsset(name string, data []byte) (*asset, error) {
 	extension := path.Ext(name)
