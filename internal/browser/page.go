@@ -192,3 +192,10 @@ func (p *Page) describe() {
 	}
 	p.t.Logf("the page is at %s and says:\n%.4000s", is.URL, is.Text)
 }
+
+// In is the same tab for a part of the test, which then fails for what is wrong.
+func (p *Page) In(t testing.TB) *Page {
+	part := *p
+	part.t = t
+	return &part
+}
