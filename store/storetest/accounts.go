@@ -50,6 +50,15 @@ func Accounts(t *testing.T, open func(t *testing.T) accounts.Store) {
 		{"64 uses of one user's links", linksParallel},
 		{"64 links at once", linksIssuedInParallel},
 		{"clean-up of links", linksCleanUp},
+
+		{"roles", operatorsRoles},
+		{"64 first administrators", operatorsFirst},
+		{"the last administrator", operatorsLast},
+		{"a locked account", operatorsLock},
+		{"logins while the account is locked", operatorsLockRace},
+		{"the password given again", operatorsStepUp},
+		{"sessions held by a cookie", operatorsBrowser},
+		{"users by the beginning of their name", operatorsSearch},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
