@@ -44,6 +44,8 @@ var flags = map[string]any{
 	"font-render-hinting":                    "none",
 	"hide-scrollbars":                        true,
 	"lang":                                   "en-GB",
+	// The usual one would tell of a robot.
+	"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
 }
 
 // chromium is a running browser. The scratch directory is held so that it lives
