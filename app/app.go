@@ -16,6 +16,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accountmail"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/clientip"
 	"github.com/fluxstudio/gatehouse/dashboard"
 	"github.com/fluxstudio/gatehouse/guard"
@@ -61,11 +62,14 @@ type App struct {
 	resync     chan struct{} // asks to compare the blocks; one token
 	relist     chan struct{} // asks to read the lists again; one token
 	lists      *lists
+	choices    choices
+	nearness   *nearness
 	close      []func() error
 	clients    *clientip.Finder
 	guard      *guard.Guard
 	handler    http.Handler
 	token      string            // of the control interface
+	accounts   *accounts.Service
 	dashboard  *dashboard.Server // nil: switched off
 	setup      string            // opens the page that creates the first administrator; empty: there is one
 
@@ -138,7 +142,11 @@ func New(ctx context.Context, c Config, o Options) (_ *App, err error) {
 	if err := a.openAlerts(); err != nil {
 		return nil, err
 	}
+	a.openNearness()
 	if err := a.wire(ctx, keys, o); err != nil {
+		return nil, err
+	}
+	if err := a.readSettings(ctx); err != nil {
 		return nil, err
 	}
 	if a.public, err = listen("listen", c.Listen, c.MaxConnections); err != nil {
@@ -207,6 +215,8 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.mailer.Run(ctx) })
 	group.Go(func() error { return a.agreeUntil(ctx) })
 	group.Go(func() error { return a.lists.watch(ctx, a.relist) })
+	group.Go(func() error { return a.settingsUntil(ctx) })
+	group.Go(func() error { return a.nearnessUntil(ctx) })
 	return group.Wait()
 }
 

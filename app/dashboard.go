@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/fluxstudio/gatehouse/authserver"
 	"github.com/fluxstudio/gatehouse/dashboard"
 	"github.com/fluxstudio/gatehouse/geoip"
-	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
 // openDashboard puts the pages for operators together.
@@ -39,7 +37,7 @@ func (a *App) openDashboard(ctx context.Context, service *accounts.Service, logi
 		Log:            a.records,
 		Stats:          a.records,
 		Feed:           a.feed,
-		SetShadow:      func(context.Context, string, bool, string) error { return errNotYet },
+		SetShadow:      a.setShadow,
 		Allowed:        operatorsList{a},
 		Health:         a.dashboardHealth,
 		Attribution:    geoip.Attribution,
@@ -50,6 +48,13 @@ func (a *App) openDashboard(ctx context.Context, service *accounts.Service, logi
 		Logger:         a.logger,
 		OnError:        a.monitoring.sentry.OnError,
 	})
+	return err
+}
+
+// AddOperator adds somebody who may use the dashboard. Errors are those of
+// accounts.Service.CreateOperator.
+func (a *App) AddOperator(ctx context.Context, email, password, name string, role accounts.Role) error {
+	_, err := a.accounts.CreateOperator(ctx, email, password, name, role)
 	return err
 }
 
@@ -108,12 +113,3 @@ func (a *App) dashboardHealth() dashboard.Health {
 	add("detection", c.Detection.Enabled, "")
 	return h
 }
-
-var errNotYet = httpguard.ProblemDetails{Status: http.StatusNotImplemented, Detail: "Not yet."}
-
-// operatorsList is the allow list as the dashboard changes it.
-type operatorsList struct{ a *App }
-
-func (operatorsList) List() []dashboard.Allowed                               { return nil }
-func (operatorsList) Add(context.Context, netip.Prefix, string, string) error { return errNotYet }
-func (operatorsList) Remove(context.Context, netip.Prefix, string) error      { return errNotYet }

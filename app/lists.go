@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/dashboard"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/iplist"
 	"github.com/fluxstudio/gatehouse/respond"
@@ -30,7 +32,10 @@ type lists struct {
 	mu     sync.Mutex // one reading at a time
 	always *iplist.Set
 	allow  []*listFile
-	deny   []*listFile
+	// What operators have added to the allow list while the server ran.
+	operators iplist.List
+	chosen    atomic.Pointer[[]dashboard.Allowed]
+	deny      []*listFile
 }
 
 // openLists reads all files, which must be in order at the start.
@@ -64,13 +69,13 @@ func (l *lists) allows(ip netip.Addr) bool {
 			return true
 		}
 	}
-	return l.always.Contains(ip)
+	return l.always.Contains(ip) || l.operators.Contains(ip)
 }
 
 // covers reports whether one of the lists says of all addresses of a network
 // that they are never kept out.
 func (l *lists) covers(p netip.Prefix) bool {
-	return l.always.Covers(p) || slices.ContainsFunc(l.allow, func(f *listFile) bool { return f.list.Load().Covers(p) })
+	return l.always.Covers(p) || l.operators.Load().Covers(p) || slices.ContainsFunc(l.allow, func(f *listFile) bool { return f.list.Load().Covers(p) })
 }
 
 // listCheck is how often files are looked at.

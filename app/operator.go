@@ -174,6 +174,9 @@ func (o *Operator) withHands(ctx context.Context, act func(hands, time.Time) err
 	if err != nil {
 		return err
 	}
+	if err := known.readChosen(ctx, o.store); err != nil {
+		return err
+	}
 	h := hands{blocks: listedBlocks{blocks, known}}
 	h.guard, err = guard.New(guard.Options{
 		Windows:   windows,

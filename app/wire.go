@@ -32,6 +32,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 		Secret:    keys.Derive("counters"),
 		LoginWait: c.LoginWait,
 		Exempt:    a.lists.allows,
+		OnCount:   a.nearness.Count,
 		OnError: func(ctx context.Context, doing string, err error) {
 			a.logger.ErrorContext(ctx, "could not "+doing, "error", err, "correlation_id", correlationID(ctx))
 			a.monitoring.sentry.Survived(ctx, doing, err)
@@ -72,6 +73,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
+	a.accounts = service
 	if a.mailer, err = a.openAccountMail(service); err != nil {
 		return err
 	}
