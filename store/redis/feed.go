@@ -12,8 +12,8 @@ import (
 
 var _ gatehouse.Feed = (*Feed)(nil)
 
-// Feed passes findings and blocks on to the watchers of every node, over one
-// channel of Redis. Other records, such as single logins, reach the watchers of
+// Feed passes findings, blocks and changes of settings on to the watchers of every
+// node, over one channel of Redis. Other records, such as single logins, reach the watchers of
 // this node only.
 //
 // Redis keeps nothing of what it passes on: what is sent while a node is not
@@ -23,7 +23,7 @@ var _ gatehouse.Feed = (*Feed)(nil)
 // The channel is <prefix>:feed, a message {"v":1,"node":...,"records":[...]}. A
 // message that cannot be read, is longer than 1 MiB or of another version is
 // ignored and counted. Whoever may publish on the channel can show watchers
-// what they like, so nothing but showing may follow from it.
+// what they like, so nothing but showing, and looking for oneself, may follow from it.
 type Feed struct {
 	client *Client
 	local  gatehouse.Feed
@@ -102,7 +102,13 @@ func (f *Feed) Subscribe(ctx context.Context) <-chan gatehouse.FeedMessage {
 }
 
 // forAll reports whether a record is for every node.
-func forAll(r *gatehouse.Record) bool { return r.Finding != nil || r.Block != nil }
+func forAll(r *gatehouse.Record) bool {
+	switch r.Kind {
+	case gatehouse.RuleModeChanged, gatehouse.AllowListExtended, gatehouse.AllowListReduced:
+		return true
+	}
+	return r.Finding != nil || r.Block != nil
+}
 
 // send gives Redis what waits in the queue, as much as fits into a message at
 // a time.
