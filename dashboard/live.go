@@ -13,12 +13,15 @@ import (
 	"github.com/fluxstudio/gatehouse/accounts"
 )
 
-// The pace of the live feed. What happens within one frame is sent together, once
-// rendered for everybody who watches: so a storm costs each of them a few writes a
-// second, whatever its strength.
+// The pace of the live feed. What is found after a quiet while is sent soon; in a
+// storm, what happens within one frame is sent together, rendered once for
+// everybody who watches. So a storm costs each of them two writes a second, whatever
+// its strength.
 const (
-	frameEvery = 250 * time.Millisecond
-	frameItems = 40               // findings in a frame, the most severe; the others are told as a number
+	frameSoon  = 50 * time.Millisecond
+	frameEvery = 500 * time.Millisecond
+	frameItems = 20               // findings in a frame, the most severe; the others are told as a number
+	frameRoom  = 4096             // findings from which they are chosen
 	framesHeld = 8                // for a watcher who is slow
 	livePulse  = 15 * time.Second // shows a silent connection that it is alive
 	liveStall  = 10 * time.Second // how long a watcher may take to read a frame
@@ -57,6 +60,7 @@ func (h *hub) run(ctx context.Context) error {
 		at     = map[string]int{}  // where in items
 		missed int
 		due    <-chan time.Time
+		sent   time.Time
 	)
 	defer h.end()
 	for messages := h.feed.Subscribe(ctx); ; {
@@ -71,7 +75,7 @@ func (h *hub) run(ctx context.Context) error {
 			}
 			if i, again := at[subjectID(m.Record)]; again {
 				items[i] = m.Record
-			} else if len(items) < 4*frameItems {
+			} else if len(items) < frameRoom {
 				at[subjectID(m.Record)] = len(items)
 				items = append(items, m.Record)
 			} else {
@@ -79,11 +83,11 @@ func (h *hub) run(ctx context.Context) error {
 			}
 		case <-due:
 			h.broadcast(frame{h.events(items, missed), len(items) + missed})
-			items, missed, due = nil, 0, nil
+			items, missed, due, sent = nil, 0, nil, time.Now()
 			clear(at)
 		}
 		if due == nil && (len(items) > 0 || missed > 0) {
-			due = time.After(frameEvery)
+			due = time.After(max(frameSoon, frameEvery-time.Since(sent)))
 		}
 	}
 }

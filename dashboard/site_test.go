@@ -80,7 +80,7 @@ func (places) Place(ip netip.Addr) gatehouse.Place {
 // newSite starts a dashboard. Nobody has an account yet; see signIn.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	s := &site{t: t, feed: memory.NewFeed(memory.FeedOptions{}), blocks: memory.NewBlocks(), allowed: &allowList{}}
+	s := &site{t: t, feed: memory.NewFeed(memory.FeedOptions{Buffer: 8192}), blocks: memory.NewBlocks(), allowed: &allowList{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
