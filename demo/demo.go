@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/app"
 )
 
@@ -96,7 +98,10 @@ func run(ctx context.Context, o Options, dir string) error {
 	defer transport.CloseIdleConnections()
 	d.client = &client{url: reachable(a.PublicAddr()), http: &http.Client{Transport: transport, Timeout: time.Minute}}
 
-	s := stay{o: o, dir: dir, url: d.client.url, admin: reachable(a.AdminAddr()), notes: notes}
+	s := stay{o: o, dir: dir, url: d.client.url, admin: reachable(a.AdminAddr()), password: rand.Text(), notes: notes}
+	if err := a.AddOperator(ctx, operator, s.password, "Demo", accounts.Administrator); err != nil {
+		return errors.Join(err, a.Close())
+	}
 	running, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() {
@@ -134,11 +139,15 @@ func (d *day) spend(ctx context.Context, began time.Time, s stay) error {
 	return errors.Join(unexpected, d.feed.err)
 }
 
+// operator is who may use the dashboard of the demo.
+const operator = "demo@example.com"
+
 // stay is where the demo is.
 type stay struct {
 	o          Options
 	dir        string
 	url, admin string
+	password   string   // of the operator, thrown away with the data
 	notes      []string // about what is otherwise than asked for
 }
 

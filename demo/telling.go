@@ -23,6 +23,7 @@ func (f *feed) opening(d *day, s stay) {
 	}
 	f.text("")
 	f.text("  login server  %s/api/auth", s.url)
+	f.text("  dashboard     %s (sign in as %s with the password %s)", s.admin, operator, s.password)
 	f.text("  admin         %s/healthz", s.admin)
 	f.text("  data          %s (removed at the end)", s.dir)
 }
