@@ -42,6 +42,7 @@ func (p *Page) axe(where string) {
 	if !Eval[bool](p, `!!window.axe`) {
 		p.Run(axeScript + ";0")
 	}
+	p.settle()
 	faults := Eval[[]fault](p, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => ({
 		ID: v.id, Impact: v.impact, Help: v.help,
 		Nodes: v.nodes.slice(0, 3).map(n => ({HTML: n.html.slice(0, 300), FailureSummary: n.failureSummary})),

@@ -146,6 +146,16 @@ func (p *Page) eval(script string, value any) error {
 	return json.Unmarshal(raw, value)
 }
 
+// settle waits until nothing moves on the page any more.
+func (p *Page) settle() {
+	p.t.Helper()
+	p.until("the page holds still", func() (bool, string) {
+		var moving int
+		err := p.eval(`document.getAnimations().filter(a => a.playState === "running").length`, &moving)
+		return err == nil && moving == 0, fmt.Sprint(moving, " animations run; ", err)
+	})
+}
+
 // must sends a command of the DevTools protocol.
 func must[P, R any](p *Page, command cdp.Command[P, R], params P) R {
 	p.t.Helper()

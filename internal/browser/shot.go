@@ -14,6 +14,7 @@ import (
 // CSS pixels high; 0 is the whole page.
 func (p *Page) Picture(height int) []byte {
 	p.t.Helper()
+	p.settle()
 	size := Eval[struct{ W, H float64 }](p, `document.fonts.ready.then(() => ({W: innerWidth, H: document.documentElement.scrollHeight}))`)
 	if height > 0 {
 		size.H = math.Min(size.H, float64(height))
