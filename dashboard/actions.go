@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 )
 
 // What operators do about blocks, for every page with a button for it. The forms
-// send "network", an address or a network; "for", one of blockTerms; "reason"; and
-// "next", the page to come back to. Package guard records what was done, and by
-// whom.
+// send "network", an address or a network; "for", one of blockTerms, or "own" with a
+// duration in "own"; "reason"; and "next", the page to come back to. Package guard
+// records what was done, and by whom.
 
 // term is for how long something is to hold.
 type term struct {
@@ -30,6 +31,7 @@ var blockTerms = []term{
 	{"1h", "1 hour", time.Hour},
 	{"24h", "24 hours", 24 * time.Hour},
 	{"7d", "7 days", 7 * 24 * time.Hour},
+	{"30d", "30 days", 30 * 24 * time.Hour},
 	{"lifted", "until it is lifted", 0},
 }
 
@@ -52,7 +54,8 @@ func (s *Server) liftBlock(ctx context.Context, v visitor, form url.Values) (gat
 }
 
 // extendBlock makes the block of exactly the network that a form names hold longer,
-// counted from its end. It stays the block of its finding. Where there is none, or
+// counted from its end. It stays the block of its finding, and lifting it still gives
+// the accounts whose failed logins led to it their attempts back. Where there is none, or
 // not any more, the error is gatehouse.ErrNotFound.
 func (s *Server) extendBlock(ctx context.Context, v visitor, form url.Values) (gatehouse.Block, error) {
 	network, err := networkOf(form)
@@ -75,12 +78,22 @@ func (s *Server) extendBlock(ctx context.Context, v visitor, form url.Values) (g
 	if reason == "" {
 		reason = held.Reason
 	}
-	return s.Guard.BlockIP(ctx, gatehouse.Block{
-		Prefix: network, Reason: reason, By: v.user.Account, Finding: held.Finding, Created: now, Until: term.from(held.Until),
-	})
+	return placed(s.Guard.BlockIP(ctx, gatehouse.Block{
+		Prefix: network, Reason: reason, By: v.user.Account, Finding: held.Finding, Accounts: held.Accounts,
+		Created: now, Until: term.from(held.Until),
+	}))
 }
 
-// placeBlock keeps the address or network that a form names out.
+// placed tells a person why a block could not be placed.
+func placed(b gatehouse.Block, err error) (gatehouse.Block, error) {
+	if errors.Is(err, guard.ErrInvalidBlock) {
+		err = unprocessable("This cannot be blocked: " + strings.TrimPrefix(err.Error(), guard.ErrInvalidBlock.Error()+": ") + ".")
+	}
+	return b, err
+}
+
+// placeBlock keeps the address or network that a form names out; for a single IPv6
+// address the network by which it is counted, since its owner has all of that.
 func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (gatehouse.Block, error) {
 	network, err := networkOf(form)
 	if err != nil {
@@ -90,6 +103,9 @@ func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (ga
 	if err != nil {
 		return gatehouse.Block{}, err
 	}
+	if network.IsSingleIP() {
+		network = guard.CountingPrefix(network.Addr())
+	}
 	b := gatehouse.Block{Prefix: network, By: v.user.Account, Created: s.Now(), Finding: form.Get("finding")}
 	b.Until = term.from(b.Created)
 	if b.Reason = gatehouse.CleanText(strings.TrimSpace(form.Get("reason")), gatehouse.MaxText); b.Reason == "" {
@@ -98,11 +114,7 @@ func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (ga
 	if len(b.Finding) > maxID {
 		return b, unprocessable("There is no such finding.")
 	}
-	b, err = s.Guard.BlockIP(ctx, b)
-	if errors.Is(err, guard.ErrInvalidBlock) {
-		err = unprocessable("This cannot be blocked: " + err.Error() + ".")
-	}
-	return b, err
+	return placed(s.Guard.BlockIP(ctx, b))
 }
 
 // blockOf returns the block in force of exactly a network, or gatehouse.ErrNotFound.
@@ -141,14 +153,29 @@ func networkOf(form url.Values) (netip.Prefix, error) {
 	return gatehouse.CleanPrefix(p), nil
 }
 
-// termOf reads "for".
+// longestTerm is longer than anybody plans, and short enough to be added to a time.
+const longestTerm = 10 * 365 * 24 * time.Hour
+
+// termOf reads "for" and, if that is "own", "own": a number of minutes, hours, days or
+// weeks.
 func termOf(form url.Values) (term, error) {
 	for _, t := range blockTerms {
 		if t.Value == form.Get("for") {
 			return t, nil
 		}
 	}
-	return term{}, unprocessable("A block holds for 1h, 24h, 7d, or until it is lifted.")
+	if form.Get("for") != "own" {
+		return term{}, unprocessable("Choose for how long: 1h, 24h, 7d, 30d, lifted, or own.")
+	}
+	text := strings.ToLower(strings.ReplaceAll(form.Get("own"), " ", ""))
+	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	for letter, unit := range units {
+		digits, ok := strings.CutSuffix(text, letter)
+		if n, err := strconv.ParseUint(digits, 10, 32); ok && err == nil && n > 0 && time.Duration(n) <= longestTerm/unit {
+			return term{Value: "own", Name: text, length: time.Duration(n) * unit}, nil
+		}
+	}
+	return term{}, unprocessable("Write your own duration as a number of minutes, hours, days or weeks, such as 90m, 12h, 3d or 2w; ten years at most.")
 }
 
 // maxID is longer than any ID.
