@@ -13,7 +13,8 @@ import (
 func (s *Server) overviewRoutes() []route {
 	return []route{
 		{"GET /{$}", accounts.Viewer, s.overview},
-		{"GET /overview/figures", accounts.Viewer, s.figures},
+		{"GET /overview/counters", accounts.Viewer, s.counters},
+		{"GET /overview/state", accounts.Viewer, s.state},
 	}
 }
 
@@ -21,7 +22,7 @@ func (s *Server) overviewRoutes() []route {
 type span struct {
 	Value, Name string
 	length      time.Duration
-	step        time.Duration // of a timeline
+	Step        time.Duration // of a timeline
 }
 
 var spans = []span{
@@ -61,7 +62,8 @@ type figures struct {
 type counter struct {
 	Name        string
 	Now, Before int
-	Bad         bool // more of it is worse
+	Bad         bool   // more of it is worse
+	Link        string // to what was counted; may be empty
 }
 
 // moment is a step of a timeline.
@@ -71,8 +73,13 @@ type moment struct {
 }
 
 func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visitor) error {
-	f, err := s.figuresOf(r.Context(), spanOf(r))
+	sp := spanOf(r)
+	f, err := s.figuresOf(r.Context(), sp)
 	if err != nil {
+		return err
+	}
+	f.Health = s.Health()
+	if f.Targets, err = s.targets(r.Context(), sp); err != nil {
 		return err
 	}
 	o := overview{figures: f}
@@ -86,13 +93,23 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request, v visitor) err
 	return s.show(w, r, v, http.StatusOK, "overview", page{Title: "Overview", Section: "/", Data: o})
 }
 
-// figures is the part of the overview that is loaded again as it goes.
-func (s *Server) figures(w http.ResponseWriter, r *http.Request, v visitor) error {
+// counters and state are the parts of the overview that are loaded again as it goes.
+
+func (s *Server) counters(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	f, err := s.figuresOf(r.Context(), spanOf(r))
 	if err != nil {
 		return err
 	}
-	return s.pages.RenderPart(w, http.StatusOK, "overview", "figures", page{Data: overview{figures: f}})
+	return s.pages.RenderPart(w, http.StatusOK, "overview", "counters", f)
+}
+
+func (s *Server) state(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	f := figures{Health: s.Health()}
+	var err error
+	if f.Targets, err = s.targets(r.Context(), spanOf(r)); err != nil {
+		return err
+	}
+	return s.pages.RenderPart(w, http.StatusOK, "overview", "state", f)
 }
 
 // alarming are the kinds of records that findings have, and the events that are
@@ -113,6 +130,7 @@ func (s *Server) newest(ctx context.Context, q gatehouse.Query, most int) ([]gat
 		}
 		if id := subjectID(&r); !seen[id] {
 			seen[id] = true
+			s.name(ctx, &r)
 			if found = append(found, r); len(found) == most {
 				break
 			}
@@ -127,6 +145,7 @@ type group struct {
 	of    []string
 	bad   bool               // more of it is worse
 	shown func(*moment) *int // in the timeline; nil: not there
+	link  string             // to the records
 }
 
 // groups are the counters of the overview.
@@ -143,21 +162,20 @@ func (s *Server) groups() []group {
 		alarms = append(alarms, logstats.OfRule(r.Name), logstats.OfShadow(r.Name))
 	}
 	return []group{
-		{"Logins", kinds(gatehouse.LoginSucceeded), false, func(m *moment) *int { return &m.Logins }},
-		{"Failed logins", kinds(gatehouse.LoginFailed), true, func(m *moment) *int { return &m.Failures }},
+		{"Logins", kinds(gatehouse.LoginSucceeded), false, func(m *moment) *int { return &m.Logins }, "/log?kind=login_succeeded"},
+		{"Failed logins", kinds(gatehouse.LoginFailed), true, func(m *moment) *int { return &m.Failures }, "/failures"},
 		{"Refused", kinds(gatehouse.LoginRefused, gatehouse.SignupRefused, gatehouse.TokenRefreshRefused, gatehouse.PasswordChangeRefused,
-			gatehouse.PasswordResetRefused, gatehouse.RequestRefused), true, func(m *moment) *int { return &m.Refused }},
-		{"Findings", alarms, true, func(m *moment) *int { return &m.Findings }},
-		{"Blocks placed", kinds(gatehouse.IPAddressBlocked), true, nil},
-		{"Signups", kinds(gatehouse.SignupSucceeded), false, nil},
+			gatehouse.PasswordResetRefused, gatehouse.RequestRefused), true, func(m *moment) *int { return &m.Refused }, "/log?kind=login_refused"},
+		{"Findings", alarms, true, func(m *moment) *int { return &m.Findings }, "/findings"},
+		{"Blocks placed", kinds(gatehouse.IPAddressBlocked), true, nil, "/blocks"},
+		{"Signups", kinds(gatehouse.SignupSucceeded), false, nil, "/log?kind=signup_succeeded"},
 	}
 }
 
 func (s *Server) figuresOf(ctx context.Context, sp span) (figures, error) {
-	f := figures{Span: sp, Spans: spans, Health: s.Health()}
-	end := s.Now().UTC().Truncate(sp.step).Add(sp.step)
-	begin := end.Add(-sp.length)
-	for at := begin; at.Before(end); at = at.Add(sp.step) {
+	f := figures{Span: sp, Spans: spans}
+	begin, end := s.bounds(sp)
+	for at := begin; at.Before(end); at = at.Add(sp.Step) {
 		f.Timeline = append(f.Timeline, moment{Time: at})
 	}
 	groups := s.groups()
@@ -165,13 +183,13 @@ func (s *Server) figuresOf(ctx context.Context, sp span) (figures, error) {
 	of := map[string]int{} // the group of each name
 	var names []string
 	for i, g := range groups {
-		f.Counters[i] = counter{Name: g.name, Bad: g.bad}
+		f.Counters[i] = counter{Name: g.name, Bad: g.bad, Link: g.link}
 		for _, name := range g.of {
 			of[name] = i
 		}
 		names = append(names, g.of...)
 	}
-	counts, err := s.Stats.Counts(ctx, logstats.Query{Names: names, Since: begin.Add(-sp.length), Until: end, Step: sp.step, Worldwide: true})
+	counts, err := s.Stats.Counts(ctx, logstats.Query{Names: names, Since: begin.Add(-sp.length), Until: end, Step: sp.Step, Worldwide: true})
 	if err != nil {
 		return f, err
 	}
@@ -183,14 +201,40 @@ func (s *Server) figuresOf(ctx context.Context, sp span) (figures, error) {
 		}
 		f.Counters[i].Now += c.N
 		if shown := groups[i].shown; shown != nil {
-			*shown(&f.Timeline[c.Slot.Sub(begin)/sp.step]) += c.N
+			*shown(&f.Timeline[c.Slot.Sub(begin)/sp.Step]) += c.N
 		}
 	}
-	f.Targets, err = s.Stats.Targets(ctx, begin, end, 8)
-	return f, err
+	return f, nil
+}
+
+// bounds are the instants between which a span lies: whole steps, the last of which
+// goes on.
+func (s *Server) bounds(sp span) (begin, end time.Time) {
+	end = s.Now().UTC().Truncate(sp.Step).Add(sp.Step)
+	return end.Add(-sp.length), end
+}
+
+func (s *Server) targets(ctx context.Context, sp span) (logstats.Targets, error) {
+	begin, end := s.bounds(sp)
+	return s.Stats.Targets(ctx, begin, end, 8)
 }
 
 // feedItem is an item of the list of findings, for the live feed.
 func (s *Server) feedItem(r *gatehouse.Record) ([]byte, error) {
-	return s.pages.Part("overview", "finding", *r)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	item := *r
+	s.name(ctx, &item)
+	return s.pages.Part("overview", "finding", item)
+}
+
+// name fills in the account name of a record that only has the user's ID. A store
+// that does not answer leaves it out.
+func (s *Server) name(ctx context.Context, r *gatehouse.Record) {
+	if r.User == "" || r.Account != "" {
+		return
+	}
+	if u, err := s.Accounts.User(ctx, r.User); err == nil {
+		r.Account = u.Account
+	}
 }

@@ -13,7 +13,7 @@ func TestOverview(t *testing.T) {
 	s := newSite(t)
 	b := s.signIn(accounts.Viewer)
 	empty := b.get("/")
-	if empty.status != http.StatusOK || !strings.Contains(empty.body, "Nothing was found yet") {
+	if empty.status != http.StatusOK || !strings.Contains(empty.body, "Nothing was found") {
 		t.Fatalf("on an empty system: %d %s", empty.status, empty.body)
 	}
 	s.failLogins(5, "ada@example.com", "198.51.100.7")

@@ -32,9 +32,10 @@ func parsePages(now func() time.Time) (*web.Pages, error) {
 
 // funcs are what templates call, besides web.Funcs.
 var funcs = template.FuncMap{
-	"title":    title,
-	"sentence": sentence,
-	"ruleName": ruleName,
+	"title":     title,
+	"sentence":  sentence,
+	"ruleName":  ruleName,
+	"subjectID": func(r gatehouse.Record) string { return subjectID(&r) },
 }
 
 // page is what the layout shows around the content of each page.
