@@ -47,6 +47,11 @@ geoip-refresh: ## Replace the country data by the newest release
 demo: ## See every rule fire
 	$(GO) run ./cmd/gatehouse demo
 
+.PHONY: screenshots
+SCREENSHOTS ?= docs/screenshots/all
+screenshots: tools ## A picture of every page of the demo, light and dark, for SCREENSHOTS=folder
+	$(GO) test -count=1 -run TestBrowserDemo ./e2e -screenshots "$(abspath $(SCREENSHOTS))"
+
 cluster: ## Three nodes with Redis and PostgreSQL on this machine, to try out
 	$(GO) run ./internal/cluster
 

@@ -1,0 +1,195 @@
+package e2e_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/internal/browser"
+)
+
+// navigation returns the paths that the navigation of the dashboard leads to.
+func navigation(p *browser.Page) []string {
+	return browser.Eval[[]string](p, `[...document.querySelectorAll("nav[aria-label=Pages] a[href]")].map(a => a.getAttribute("href"))`)
+}
+
+// pages is every page of the dashboard for who is signed in: those of the
+// navigation, and those of one finding and one user.
+func (s *server) pages(p *browser.Page) []string {
+	s.t.Helper()
+	p.Go(s.admin + "/")
+	paths := navigation(p)
+	for _, r := range s.log() {
+		if r.Kind == gatehouse.BruteForceDetected {
+			paths = append(paths, "/findings/"+r.Finding.ID)
+		}
+		if r.Kind == gatehouse.GeographicAnomaly {
+			paths = append(paths, "/users/"+r.User)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// busyConfig is for a server at which a bit of everything happens.
+const busyConfig = cheapHash + proxied + places
+
+// busy has a bit of everything happen: logins from two continents, guesses, a
+// scanner, a thief's token and refreshes in a hurry.
+func (s *server) busy() {
+	s.t.Helper()
+	s.signup("ada@example.com")
+	s.signup("bob@example.com")
+	s.login("ada@example.com", password, "192.0.2.1").tokens(s.t)
+	away := loginCall("ada@example.com", password, "198.51.100.1")
+	away.agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36"
+	s.do(away).tokens(s.t)
+	k := s.login("bob@example.com", password, "192.0.2.3").tokens(s.t)
+	for range 11 {
+		k = s.do(call{method: "POST", path: "/api/auth/refresh", from: "192.0.2.3", body: map[string]string{"refresh_token": k.Refresh}}).tokens(s.t)
+	}
+	scan := loginCall("bob@example.com", "wrong", "203.0.113.7")
+	scan.agent = "sqlmap/1.7"
+	s.do(scan)
+	s.guess("bob@example.com", "203.0.113.9")
+}
+
+// Each page is for everybody: on a phone and on a wall, light and dark, with a
+// screen reader, by keyboard, and without JavaScript.
+func TestBrowserPagesAreForEverybody(t *testing.T) {
+	for name, s := range map[string]*server{"empty": start(t, busyConfig), "busy": start(t, busyConfig)} {
+		p := s.dashboard()
+		if name == "busy" {
+			s.busy()
+		}
+		for _, path := range s.pages(p) {
+			t.Run(name+strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
+				s, p := s.in(t), p.In(t)
+				if status := p.Go(s.admin + path); status != http.StatusOK {
+					t.Fatalf("status %d", status)
+				}
+				checkPage(t, p)
+			})
+		}
+		t.Run(name+" without JavaScript", func(t *testing.T) {
+			s, p := s.in(t), p.In(t)
+			texts := map[string]string{}
+			paths := s.pages(p)
+			for _, path := range paths {
+				p.Go(s.admin + path)
+				texts[path] = p.Text(browser.Role("heading", browser.Eval[string](p, `document.querySelector("h1").textContent`)))
+			}
+			p.NoScript()
+			for _, path := range paths {
+				p.Go(s.admin + path)
+				p.See(texts[path])
+				checkPlain(t, p)
+			}
+		})
+	}
+}
+
+// checkPage checks what holds for every page.
+func checkPage(t *testing.T, p *browser.Page) {
+	t.Helper()
+	p.Accessible()
+	p.Fits(360, 1280, 2560)
+	if n := browser.Eval[int](p, `document.querySelectorAll("h1").length`); n != 1 {
+		t.Errorf("%d headings of the first level, want one", n)
+	}
+	stops := p.Walk()
+	if len(stops) == 0 || stops[0].Name != "Skip to content" {
+		t.Fatalf("the keyboard's first stop is not the link that skips to the content: %.3v", stops)
+	}
+	for _, s := range stops {
+		if !s.Visible {
+			t.Errorf("no focus can be seen at %s %q", s.Tag, s.Name)
+		}
+		if s.Name == "" {
+			t.Errorf("a %s without a name has the focus", s.Tag)
+		}
+	}
+	for _, reached := range browser.Eval[[]string](p, `[...document.querySelectorAll("main a[href], main button, main input, main select, main textarea, main summary")]
+		.filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled && e.type !== "hidden" && !window.gatehouseTestWalk.has(e) &&
+			!(e.type === "radio" && [...window.gatehouseTestWalk].some(o => o.type === "radio" && o.name === e.name)))
+		.map(e => e.outerHTML.slice(0, 200))`) {
+		t.Errorf("the keyboard does not reach %s", reached)
+	}
+	p.Quiet()
+}
+
+// checkPlain checks that a page without JavaScript shows what its charts would,
+// and nothing that only a script would bring to life.
+func checkPlain(t *testing.T, p *browser.Page) {
+	t.Helper()
+	for _, chart := range browser.Eval[[]string](p, `[...document.querySelectorAll("[data-chart]")]
+		.filter(f => !f.querySelector("table")?.checkVisibility({visibilityProperty: true})).map(f => f.outerHTML.slice(0, 200))`) {
+		t.Errorf("%s: no table is seen behind the chart %s", p.URL(), chart)
+	}
+	for _, dead := range browser.Eval[[]string](p, `[...document.querySelectorAll("button[type=button]:not([popovertarget])")]
+		.filter(b => b.checkVisibility({visibilityProperty: true})).map(b => b.outerHTML.slice(0, 200))`) {
+		t.Errorf("%s: without JavaScript this button does nothing: %s", p.URL(), dead)
+	}
+	p.Fits(360)
+}
+
+// A stranger's texts are texts, on every page.
+func TestBrowserHostileTexts(t *testing.T) {
+	s := start(t, busyConfig+"rules: {suspicious_user_agent: {enabled: false}, bot_activity: {enabled: false}}\n")
+	p := s.dashboard()
+	s.busy()
+	p.Listening()
+	for i, a := range browser.Attacks() {
+		from := "203.0.113." + string(rune('1'+i%9)) + "1"
+		agent := http.Header{"User-Agent": {a.Text}}.Get("User-Agent")
+		for range 5 { // so that findings have them, too
+			c := loginCall(a.Text+"@example.com", "wrong", from)
+			c.agent = agent
+			s.do(c)
+		}
+		s.do(call{method: "POST", path: "/api/auth/signup", from: "192.0.2.77", agent: agent,
+			body: map[string]string{"email": "hostile" + string(rune('a'+i)) + "@example.com", "password": password, "name": a.Text}})
+		c := loginCall("hostile"+string(rune('a'+i))+"@example.com", password, "192.0.2.78")
+		c.agent = agent
+		s.do(c)
+		s.do(call{method: "GET", path: "/api/auth/" + url.PathEscape(a.Text), from: "192.0.2.79"})
+		reason := a.Text
+		if len(reason) > 200 {
+			reason = reason[:200]
+		}
+		if out, code := s.command("blocks", "add", "198.51.100."+string(rune('1'+i%9))+"2", "--reason", reason); code != 0 && !strings.ContainsRune(a.Text, '\u202e') {
+			t.Errorf("block for %s: exit %d: %s", a.Name, code, out)
+		}
+	}
+	p.Unharmed() // what came in live
+	for _, path := range s.hostilePages(p) {
+		if status := p.Go(s.admin + path); status != http.StatusOK {
+			t.Errorf("%s: %d", path, status)
+		}
+		p.Unharmed()
+		p.Fits(360, 1280)
+	}
+	p.Go(s.admin + "/log")
+	for _, a := range browser.Attacks() {
+		p.Go(s.admin + "/log?user=" + url.QueryEscape(a.Text+"@example.com"))
+		p.Unharmed()
+	}
+}
+
+// hostilePages are all pages, with each finding and each user.
+func (s *server) hostilePages(p *browser.Page) []string {
+	paths := s.pages(p)
+	for _, r := range s.log() {
+		if r.Finding != nil {
+			paths = append(paths, "/findings/"+r.Finding.ID)
+		}
+		if r.User != "" {
+			paths = append(paths, "/users/"+r.User)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
