@@ -27,6 +27,21 @@
 // stored nowhere. A spent token that comes back later ends its session: two
 // people hold it, and one of them stole it.
 //
+// # Browsers
+//
+// A page that is rendered by a server has no place for tokens. Its session is held
+// by a cookie: the session's ID and an HMAC of it, so that who reads IDs in a log or
+// a database cannot make one. Otherwise it is a session like any other, and each of
+// both kinds ends the same ways.
+//
+// # Operators
+//
+// A [Role] says what a user may do on the dashboard. Somebody who administers is
+// always left: the last one keeps the role and cannot be locked, whatever two
+// administrators do to each other at the same time. A locked account has no
+// sessions, and its password is answered as a wrong one is. A step-up (RFC 9470)
+// limits the sessions of a user until the password is given again in each.
+//
 // # Devices
 //
 // [Devices] tells one browser from another by a signed cookie, and without one by

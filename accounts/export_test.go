@@ -16,3 +16,6 @@ func ReparseHash(s string) (string, error) {
 
 // CreateKeys is what LoadOrCreateKeys does when it found no file.
 func CreateKeys(dir, path string) error { return createKeys(dir, path) }
+
+// SessionCookie makes the cookie of a session.
+func (s *Service) SessionCookie(id string) string { return s.sessionCookie(id) }

@@ -271,6 +271,9 @@ func TestDeadStoreIsNoRefusal(t *testing.T) {
 	if _, _, err := s.VerifyAccess(t.Context(), g.AccessToken); !errors.Is(err, gatehouse.ErrUnavailable) {
 		t.Errorf("VerifyAccess: %v", err)
 	}
+	if _, _, err := s.VerifyBrowser(t.Context(), loginBrowser(t, alive, time.Hour).Cookie, client(firefox), time.Hour); !errors.Is(err, gatehouse.ErrUnavailable) {
+		t.Errorf("VerifyBrowser: %v", err)
+	}
 	if _, _, err := s.Refresh(t.Context(), g.RefreshToken, client(firefox)); !errors.Is(err, gatehouse.ErrUnavailable) {
 		t.Errorf("Refresh: %v", err)
 	}
