@@ -34,8 +34,11 @@ func ecsOf(r *gatehouse.Record) *ecsDocument {
 			Module: product, Dataset: product + ".security", Provider: product,
 		},
 		Observer: ecsObserver{product, product, version(), "ips"},
-		User:     ecsUserOf(r),
+		User:     ecsUserOf(r, &s),
 		Source:   ecsSourceOf(r),
+	}
+	if aboutAddress(r) {
+		d.Source = nil
 	}
 	d.request(r)
 	d.detection(r, &s)
@@ -91,7 +94,7 @@ func (d *ecsDocument) detection(r *gatehouse.Record, s *shape) {
 	if s.class != detectionFinding {
 		return
 	}
-	if r.Block == nil {
+	if r.Block == nil && (r.Finding == nil || !r.Finding.Shadow) {
 		d.Event.Kind = "alert"
 	}
 	rule := ""
@@ -120,6 +123,7 @@ func (d *ecsDocument) related(r *gatehouse.Record) {
 	add(&out.IP, address(r.IP))
 	add(&out.User, r.User)
 	add(&out.User, r.Account)
+	add(&out.User, r.Actor)
 	if f := r.Finding; f != nil {
 		for _, s := range f.Evidence.Devices {
 			add(&out.IP, address(s.IP))
@@ -134,12 +138,17 @@ func (d *ecsDocument) related(r *gatehouse.Record) {
 	}
 }
 
-func ecsUserOf(r *gatehouse.Record) *ecsUser {
-	u := ecsUser{r.User, r.Account, email(r.Account)}
-	if u == (ecsUser{}) {
-		return nil
+// ecsUserOf returns who acted: an operator upon the subject, or the subject. An
+// operator is not the user of a detection, whose source is the attacker's.
+func ecsUserOf(r *gatehouse.Record, s *shape) *ecsUser {
+	var subject *ecsUser
+	if u := (ecsUser{ID: r.User, Name: r.Account, Email: email(r.Account)}); u != (ecsUser{}) {
+		subject = &u
 	}
-	return &u
+	if r.Actor != "" && s.class != detectionFinding {
+		return &ecsUser{Name: r.Actor, Email: email(r.Actor), Target: subject}
+	}
+	return subject
 }
 
 func ecsSourceOf(r *gatehouse.Record) *ecsSource {

@@ -45,6 +45,8 @@ type ecsUser struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
+	// Target is whom the user acted upon, if that is somebody else.
+	Target *ecsUser `json:"target,omitempty"`
 }
 
 type ecsSource struct {

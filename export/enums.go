@@ -18,6 +18,7 @@ const (
 	detectionFinding classID = 2004
 	accountChange    classID = 3001
 	authentication   classID = 3002
+	entityManagement classID = 3004
 	httpActivity     classID = 4002
 )
 
@@ -26,9 +27,13 @@ const (
 	unknown        = 0
 	create         = 1  // 2004, 3001
 	update         = 2  // 2004
+	readEntity     = 2  // 3004
+	updateEntity   = 3  // 3004
 	closeIt        = 3  // 2004
 	passwordChange = 3  // 3001
 	passwordReset  = 4  // 3001
+	lock           = 9  // 3001
+	unlock         = 12 // 3001
 	logon          = 1  // 3002
 	logoff         = 2  // 3002
 	other          = 99 // named by activity_name
@@ -57,6 +62,10 @@ var classInfos = map[classID]classInfo{
 	authentication: {"Authentication", 3, Enum{
 		0: "Unknown", 1: "Logon", 2: "Logoff", 3: "Authentication Ticket", 4: "Service Ticket Request",
 		5: "Service Ticket Renew", 6: "Preauth", 7: "Account Switch", 99: "Other",
+	}, outcomes},
+	entityManagement: {"Entity Management", 3, Enum{
+		0: "Unknown", 1: "Create", 2: "Read", 3: "Update", 4: "Delete", 5: "Move", 6: "Enroll", 7: "Unenroll",
+		8: "Enable", 9: "Disable", 10: "Activate", 11: "Deactivate", 12: "Suspend", 13: "Resume", 99: "Other",
 	}, outcomes},
 	httpActivity: {"HTTP Activity", 4, Enum{
 		0: "Unknown", 1: "Connect", 2: "Delete", 3: "Get", 4: "Head", 5: "Options", 6: "Post", 7: "Put", 8: "Trace",

@@ -53,9 +53,17 @@ var (
 	changed       = []string{"user", "change"}
 	changedDenied = []string{"user", "change", "denied"}
 	userInfo      = []string{"user", "info"}
+	roleChanged   = []string{"admin", "user", "change"}
+
+	settingCategory = []string{"configuration"}
+	settingChanged  = []string{"change"}
 )
 
-const tokenRefresh = "Token Refresh"
+// Activities that a class has no word for, and come up for several kinds.
+const (
+	tokenRefresh = "Token Refresh"
+	stepUp       = "Step-Up"
+)
 
 // shapes holds every kind of gatehouse.Kinds.
 var shapes = map[gatehouse.Kind]shape{
@@ -70,6 +78,11 @@ var shapes = map[gatehouse.Kind]shape{
 	gatehouse.LoggedOutEverywhere:  {"Logged out everywhere", authentication, logoff, "", succeeded, sessionCategory, end, nil},
 	gatehouse.DeviceEnded:          {"Sessions of a device ended", authentication, logoff, "", succeeded, sessionCategory, end, nil},
 
+	gatehouse.SessionEnded:    {"Session ended", authentication, logoff, "", succeeded, sessionCategory, end, nil},
+	gatehouse.StepUpSucceeded: {"Password given again", authentication, other, stepUp, succeeded, sessionCategory, info, nil},
+	gatehouse.StepUpFailed:    {"Wrong password given again", authentication, other, stepUp, failed, sessionCategory, info, nil},
+	gatehouse.StepUpRefused:   {"Password given again refused", authentication, other, stepUp, refused, refusedLogin, infoDenied, nil},
+
 	gatehouse.SignupSucceeded:       {"Signup succeeded", accountChange, create, "", succeeded, accountCategory, created, nil},
 	gatehouse.SignupFailed:          {"Signup failed", accountChange, create, "", failed, accountCategory, created, nil},
 	gatehouse.SignupRefused:         {"Signup refused", accountChange, create, "", refused, refusedAccount, createDenied, nil},
@@ -81,6 +94,16 @@ var shapes = map[gatehouse.Kind]shape{
 	gatehouse.PasswordReset:          {"Password reset", accountChange, passwordReset, "", succeeded, accountCategory, changed, nil},
 	gatehouse.PasswordResetFailed:    {"Password reset failed", accountChange, passwordReset, "", failed, accountCategory, changed, nil},
 	gatehouse.PasswordResetRefused:   {"Password reset refused", accountChange, passwordReset, "", refused, refusedAccount, changedDenied, nil},
+
+	gatehouse.StepUpRequired:  {"Password must be given again", accountChange, other, "Step-Up Requirement", succeeded, accountCategory, changed, nil},
+	gatehouse.AccountLocked:   {"Account locked", accountChange, lock, "", succeeded, accountCategory, changed, nil},
+	gatehouse.AccountUnlocked: {"Account unlocked", accountChange, unlock, "", succeeded, accountCategory, changed, nil},
+	gatehouse.RoleChanged:     {"Role changed", accountChange, other, "Role Change", succeeded, accountCategory, roleChanged, nil},
+
+	gatehouse.RuleModeChanged:   {"Mode of a rule changed", entityManagement, updateEntity, "", succeeded, settingCategory, settingChanged, nil},
+	gatehouse.AllowListExtended: {"Allow list extended", entityManagement, updateEntity, "", succeeded, settingCategory, settingChanged, nil},
+	gatehouse.AllowListReduced:  {"Allow list reduced", entityManagement, updateEntity, "", succeeded, settingCategory, settingChanged, nil},
+	gatehouse.LogExported:       {"Security log exported", entityManagement, readEntity, "", succeeded, []string{"database"}, []string{"access"}, nil},
 
 	gatehouse.RequestRefused: {"Request refused", httpActivity, unknown, "", refused, []string{"web", "intrusion_detection"}, []string{"access", "denied"}, nil},
 
@@ -96,6 +119,20 @@ var shapes = map[gatehouse.Kind]shape{
 
 	gatehouse.IPAddressBlocked:   {"Address blocked", detectionFinding, update, "", noOutcome, detection, []string{"denied"}, nil},
 	gatehouse.IPAddressUnblocked: {"Address unblocked", detectionFinding, closeIt, "", noOutcome, detection, []string{"allowed"}, nil},
+}
+
+// entities names what operators manage, by the kinds of class entityManagement.
+var entities = map[gatehouse.Kind]ocsfManaged{
+	gatehouse.RuleModeChanged:   {"detection rules", "policy"},
+	gatehouse.AllowListExtended: {"allow list", "policy"},
+	gatehouse.AllowListReduced:  {"allow list", "policy"},
+	gatehouse.LogExported:       {"security log", "log"},
+}
+
+// aboutAddress reports whether the address of a record is what it is about, not
+// where a request came from.
+func aboutAddress(r *gatehouse.Record) bool {
+	return r.Kind == gatehouse.AllowListExtended || r.Kind == gatehouse.AllowListReduced
 }
 
 // shapeOf returns the shape of a record. A kind that is not known becomes a

@@ -40,6 +40,8 @@ func ocsfOf(r *gatehouse.Record) *ocsfEvent {
 		e.authentication(r, &s)
 	case accountChange:
 		e.accountChange(r)
+	case entityManagement:
+		e.entityManagement(r)
 	case detectionFinding:
 		activity = e.finding(r, &s)
 	case httpActivity:
@@ -99,18 +101,43 @@ func (e *ocsfEvent) authentication(r *gatehouse.Record, s *shape) {
 	switch {
 	case s.name == tokenRefresh:
 		e.AuthProto = tokenRefresh
+	case s.name == stepUp: // which gives the password
 	case s.activity == logoff:
 		e.AuthProto = "Access Token"
 	default:
 		e.LogonTypeID, e.LogonType = 3, logonTypes[3]
 	}
 	e.client(r)
+	e.operator(r)
 }
 
 func (e *ocsfEvent) accountChange(r *gatehouse.Record) {
 	e.User = userOf(r)
 	e.Actor = &ocsfActor{User: e.User, Session: sessionOf(r)}
 	e.client(r)
+	e.operator(r)
+}
+
+// entityManagement tells what an operator did to something that is no account.
+func (e *ocsfEvent) entityManagement(r *gatehouse.Record) {
+	entity := entities[r.Kind]
+	e.Entity, e.Comment = &entity, r.Reason
+	if aboutAddress(r) {
+		e.observe("comment", 2, address(r.IP))
+	} else {
+		e.client(r)
+	}
+	e.operator(r)
+}
+
+// operator says which operator did it, if one did.
+func (e *ocsfEvent) operator(r *gatehouse.Record) {
+	if r.Actor == "" {
+		return
+	}
+	u := &ocsfUser{Name: r.Actor, Email: email(r.Actor), TypeID: 2, Type: userTypes[2]}
+	e.Actor = &ocsfActor{User: u}
+	e.observeUser("actor.user.", u)
 }
 
 func (e *ocsfEvent) http(r *gatehouse.Record) (activity int) {
@@ -119,7 +146,7 @@ func (e *ocsfEvent) http(r *gatehouse.Record) (activity int) {
 		e.HTTPRequest = &ocsfRequest{}
 	}
 	e.DstEndpoint = &ocsfEndpoint{SvcName: product}
-	u := ocsfUnmapped{UserID: r.User, Account: r.Account, SessionID: r.Session}
+	u := ocsfUnmapped{UserID: r.User, Account: r.Account, SessionID: r.Session, Actor: r.Actor}
 	if u != (ocsfUnmapped{}) {
 		e.Unmapped = &u
 	}
@@ -128,7 +155,7 @@ func (e *ocsfEvent) http(r *gatehouse.Record) (activity int) {
 
 func (e *ocsfEvent) base(r *gatehouse.Record) {
 	u := ocsfUnmapped{
-		r.User, r.Account, r.Session, address(r.IP), r.UserAgent, r.Endpoint, receiptOf(r),
+		r.User, r.Account, r.Session, r.Actor, address(r.IP), r.UserAgent, r.Endpoint, receiptOf(r),
 	}
 	if u != (ocsfUnmapped{}) {
 		e.Unmapped = &u

@@ -30,6 +30,8 @@ type ocsfEvent struct {
 	Disposition   string         `json:"disposition,omitempty"`
 	User          *ocsfUser      `json:"user,omitempty"`
 	Actor         *ocsfActor     `json:"actor,omitempty"`
+	Entity        *ocsfManaged   `json:"entity,omitempty"`
+	Comment       string         `json:"comment,omitempty"`
 	Service       *ocsfEntity    `json:"service,omitempty"`
 	Session       *ocsfEntity    `json:"session,omitempty"`
 	IsRemote      bool           `json:"is_remote,omitempty"`
@@ -82,6 +84,12 @@ type ocsfActor struct {
 type ocsfEntity struct {
 	Name string `json:"name,omitempty"`
 	UID  string `json:"uid,omitempty"`
+}
+
+// ocsfManaged is something that operators manage.
+type ocsfManaged struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
 }
 
 type ocsfEndpoint struct {
@@ -165,6 +173,7 @@ type ocsfUnmapped struct {
 	UserID    string   `json:"user_id,omitempty"`
 	Account   string   `json:"account,omitempty"`
 	SessionID string   `json:"session_id,omitempty"`
+	Actor     string   `json:"actor,omitempty"`
 	IP        string   `json:"ip,omitempty"`
 	UserAgent string   `json:"user_agent,omitempty"`
 	Endpoint  string   `json:"endpoint,omitempty"`

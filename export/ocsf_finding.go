@@ -53,7 +53,7 @@ func (e *ocsfEvent) attack(f *gatehouse.Finding, info *ocsfFinding, activity int
 	if f.Count > 1 && activity == create {
 		activity = update
 	}
-	e.IsAlert = activity == create
+	e.IsAlert = activity == create && !f.Shadow
 	e.Count = max(e.Count, f.Count)
 	if f.ID != "" {
 		info.UID = f.ID
@@ -147,7 +147,7 @@ func (e *ocsfEvent) evidence(r *gatehouse.Record) {
 	if v.SrcEndpoint != nil || v.User != nil || v.Data != nil {
 		e.Evidences = []ocsfEvidence{v}
 	}
-	if r.Session != "" {
-		e.Unmapped = &ocsfUnmapped{SessionID: r.Session}
+	if u := (ocsfUnmapped{SessionID: r.Session, Actor: r.Actor}); u != (ocsfUnmapped{}) {
+		e.Unmapped = &u
 	}
 }

@@ -10,6 +10,7 @@ type receipt struct {
 	Observed  int            `json:"observed,omitempty"`
 	Threshold int            `json:"threshold,omitempty"`
 	WindowMS  int64          `json:"window_ms,omitempty"`
+	Shadow    bool           `json:"shadow,omitempty"`
 	Endpoint  string         `json:"endpoint,omitempty"`
 	Pattern   string         `json:"pattern,omitempty"`
 	UserAgent string         `json:"user_agent,omitempty"`
@@ -67,7 +68,7 @@ func receiptOf(r *gatehouse.Record) *receipt {
 		e := &f.Evidence
 		*out = receipt{
 			Rule: f.Rule, KeyedBy: f.KeyedBy, Observed: f.Observed, Threshold: f.Threshold,
-			WindowMS: f.Window.Milliseconds(), Endpoint: e.Endpoint, Pattern: e.Pattern,
+			WindowMS: f.Window.Milliseconds(), Shadow: f.Shadow, Endpoint: e.Endpoint, Pattern: e.Pattern,
 			UserAgent: e.UserAgent, Signs: e.Signs, Travel: travelOf(e.Travel),
 		}
 		for _, s := range e.Devices {

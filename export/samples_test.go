@@ -125,6 +125,10 @@ func typical(kind gatehouse.Kind) gatehouse.Record {
 				Undo: "gatehouse blocks remove 192.0.2.1",
 			}},
 		}
+	case gatehouse.SessionEnded, gatehouse.StepUpRequired, gatehouse.AccountLocked, gatehouse.AccountUnlocked, gatehouse.RoleChanged:
+		r.Actor, r.Reason, r.Session, r.Endpoint = "bob@example.com", "a stolen phone", "", "POST /users/{id}"
+	case gatehouse.RuleModeChanged, gatehouse.AllowListExtended, gatehouse.AllowListReduced, gatehouse.LogExported:
+		r.Actor, r.Reason, r.Subject, r.Endpoint = "bob@example.com", "too many alarms", gatehouse.Subject{}, "POST /rules"
 	case gatehouse.IPAddressBlocked, gatehouse.IPAddressUnblocked:
 		r.Severity = gatehouse.High
 		r.Block = &gatehouse.Block{

@@ -8,7 +8,7 @@ import (
 
 // scrubbed returns a copy of r with f applied to every text in it.
 func scrubbed(r gatehouse.Record, f func(string) string) gatehouse.Record {
-	apply(f, &r.ID, (*string)(&r.Kind), &r.User, &r.Account, &r.Session, &r.UserAgent, &r.Endpoint, &r.Reason, &r.CorrelationID)
+	apply(f, &r.ID, (*string)(&r.Kind), &r.User, &r.Account, &r.Session, &r.UserAgent, &r.Endpoint, &r.Reason, &r.Actor, &r.CorrelationID)
 	scrubDevice(&r.Device, f)
 	scrubPlace(&r.Place, f)
 	if r.Finding != nil {

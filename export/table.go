@@ -46,7 +46,7 @@ type Class struct {
 // values only those are given that Gatehouse uses.
 func Classes() []Class {
 	var out []Class
-	for _, uid := range []classID{authentication, accountChange, detectionFinding, httpActivity, baseEvent} {
+	for _, uid := range []classID{authentication, accountChange, entityManagement, detectionFinding, httpActivity, baseEvent} {
 		info := classInfos[uid]
 		c := Class{
 			UID: int(uid), Name: info.name, CategoryUID: info.category, Category: categories[info.category],
@@ -80,14 +80,23 @@ var classAttributes = map[classID]func(*Class){
 			Attribute{"auth_protocol_id", Recommended, "integer", authProtocols, "Other"},
 			Attribute{"auth_protocol", Recommended, "string", nil, "Password, Token Refresh or Access Token"})
 		c.client("", Recommended, Optional)
+		c.actor(Optional, "Actor", operatorAttributes)
 		c.AtLeastOne = append(c.AtLeastOne, []string{"service", "dst_endpoint"})
 	},
 	accountChange: func(c *Class) {
 		c.control()
 		c.object("user", Required, "Subject", userAttributes, userConstraint)
-		c.object("actor", Recommended, "Subject", nil, []string{"user", "session"})
-		c.object("actor.user", Recommended, "Subject", userAttributes, userConstraint)
+		c.actor(Recommended, "Actor, else Subject", userAttributes)
 		c.object("actor.session", Optional, "Session", []Attribute{{"uid", Recommended, "string", nil, "Session"}}, nil)
+		c.client("", Recommended, Optional)
+	},
+	entityManagement: func(c *Class) {
+		c.object("entity", Required, "Kind", []Attribute{
+			{"name", Recommended, "string", nil, "Kind"},
+			{"type", Recommended, "string", nil, "Kind"},
+		}, entityConstraint)
+		c.Attributes = append(c.Attributes, Attribute{"comment", Recommended, "string", nil, "Reason"})
+		c.actor(Optional, "Actor", operatorAttributes)
 		c.client("", Recommended, Optional)
 	},
 	httpActivity: func(c *Class) {
@@ -133,6 +142,12 @@ func (c *Class) holder(name, kind string, need Requirement, from string, attribu
 		}
 		c.AtLeastOne = append(c.AtLeastOne, group)
 	}
+}
+
+// actor adds who did it.
+func (c *Class) actor(need Requirement, from string, user []Attribute) {
+	c.object("actor", need, from, nil, []string{"user", "session"})
+	c.object("actor.user", Recommended, from, user, userConstraint)
 }
 
 // client adds where a request came from, below prefix.

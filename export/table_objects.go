@@ -11,8 +11,14 @@ var (
 		{"name", Recommended, "string", nil, `Account; "unknown" when there is none`},
 		{"uid", Recommended, "string", nil, "User"},
 		{"email_addr", Optional, "string", nil, "Account, when it is an e-mail address"},
-		{"type_id", Recommended, "integer", userTypes, "1 with User, 0 with Account alone, 99 with neither"},
+		{"type_id", Recommended, "integer", userTypes, "1 with User, 0 with Account alone, 99 with neither; 2 of an Actor"},
 		{"type", Optional, "string", nil, ""},
+	}
+	operatorAttributes = []Attribute{
+		{"name", Recommended, "string", nil, "Actor"},
+		{"email_addr", Optional, "string", nil, "Actor, when it is an e-mail address"},
+		{"type_id", Recommended, "integer", userTypes, "Admin"},
+		{"type", Optional, "string", nil, "Admin"},
 	}
 	userConstraint = []string{"account", "name", "uid"}
 
@@ -42,6 +48,7 @@ var (
 		{"user_id", Optional, "string", nil, "User"},
 		{"account", Optional, "string", nil, "Account"},
 		{"session_id", Optional, "string", nil, "Session"},
+		{"actor", Optional, "string", nil, "Actor"},
 		{"ip", Optional, "string", nil, "IP"},
 		{"user_agent", Optional, "string", nil, "UserAgent"},
 		{"endpoint", Optional, "string", nil, "Endpoint"},

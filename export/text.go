@@ -123,10 +123,13 @@ func sentence(title string, r *gatehouse.Record) string {
 	if who := first(r.Account, r.User); who != "" {
 		b.WriteString(" for " + who)
 	}
+	if r.Actor != "" {
+		b.WriteString(" by " + r.Actor)
+	}
 	switch from := address(r.IP); {
 	case r.Block != nil && r.Block.Prefix.IsValid():
 		b.WriteString(": " + network(r.Block.Prefix))
-	case from != "":
+	case from != "" && !aboutAddress(r):
 		b.WriteString(" from " + from)
 	}
 	if f := r.Finding; f != nil && f.Threshold > 0 {
