@@ -10,6 +10,7 @@
 //	GET    /api/auth/me                                           bearer   200 {"id","email","name","created"}
 //	POST   /api/auth/password      {"current_password","new_password"}
 //	                                                              bearer   204
+//	POST   /api/auth/step-up       {"password"}                    bearer   204
 //	POST   /api/auth/password/forgot {"email"}                             202 {"detail"}
 //	POST   /api/auth/password/reset  {"token","new_password"}              204
 //	GET    /api/auth/devices                                      bearer   200 {"devices":[...]}
@@ -26,6 +27,18 @@
 // name or password that may not be chosen, 429 and 503 with Retry-After. Answers
 // are never to be cached.
 //
+// # Step-up
+//
+// An operator may require the password of an account to be given again. Until it
+// is, each session answers 401 with
+//
+//	WWW-Authenticate: Bearer realm="gatehouse", error="insufficient_user_authentication"
+//
+// (RFC 9470) to everything but step-up, logout and refresh. A client that gets
+// this asks its user for the password and sends it to /api/auth/step-up, which is
+// guarded like a change of the password: 403 for a wrong one, and all of it counts
+// against the account's attempts. To log in anew is as good.
+//
 // # Bodies
 //
 // A body is one JSON object of at most 16 KiB, sent as application/json. Fields
@@ -37,7 +50,8 @@
 //
 // In each state (wrong password, limited, blocked) the answer for an account that
 // exists is the answer for one that does not, to the byte and with the same work
-// behind it; only the correlation ID differs. While an address is limited or
+// behind it; only the correlation ID differs. A locked account answers to every
+// password as to a wrong one. While an address is limited or
 // blocked, nobody looks at the password. All refresh tokens that are not good
 // get the same answer.
 //

@@ -44,10 +44,12 @@ type site struct {
 	origins []string
 	mail    func(*accounts.Service) *accountmail.Mailer // nil: none
 
-	store  *sql.Store
-	hashes *accounts.Hasher
-	url    string
-	http   *http.Client
+	store    *sql.Store
+	accounts *accounts.Service
+	server   *authserver.Server
+	hashes   *accounts.Hasher
+	url      string
+	http     *http.Client
 
 	mu       sync.Mutex
 	offset   time.Duration // of the site's clock
@@ -103,6 +105,7 @@ func (s *site) start() *site {
 	}
 	service, err := accounts.New(accounts.Options{Store: s.store, Hasher: s.hashes, Now: s.now})
 	must(err)
+	s.accounts = service
 	o := authserver.Options{Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins}
 	if s.mail != nil {
 		o.Mail = s.mail(service) // which may change the rules
@@ -115,6 +118,7 @@ func (s *site) start() *site {
 	o.Guard = g
 	server, err := authserver.New(o)
 	must(err)
+	s.server = server
 	proxied, err := clientip.New(clientip.Options{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	must(err)
 	chain := httpguard.New(g, httpguard.Options{
@@ -266,6 +270,16 @@ func (s *site) records(q gatehouse.Query) []gatehouse.Record {
 		list = append([]gatehouse.Record{r}, list...)
 	}
 	return list
+}
+
+// user returns the account of an address.
+func (s *site) user(email string) accounts.User {
+	s.t.Helper()
+	u, err := s.accounts.UserByAccount(s.t.Context(), email)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return u
 }
 
 func (s *site) count(kind gatehouse.Kind) int {
