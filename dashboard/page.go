@@ -27,12 +27,13 @@ func parsePages(now func() time.Time) (*web.Pages, error) {
 	}
 	all := web.Funcs(now)
 	maps.Copy(all, funcs)
-	return web.Parse(files, all, "layout.html", "parts.html")
+	return web.Parse(files, all, "layout.html", "parts.html", "parts_blocks.html")
 }
 
 // funcs are what templates call, besides web.Funcs.
 var funcs = template.FuncMap{
 	"title":     title,
+	"because":   because,
 	"sentence":  sentence,
 	"ruleName":  ruleName,
 	"subjectID": func(r gatehouse.Record) string { return subjectID(&r) },
@@ -77,6 +78,13 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v visitor, status 
 var done = map[string]string{
 	"setup":   "You are the administrator. Nobody else can use the setup link.",
 	"signout": "You are signed out.",
+
+	"placed":     "The address is kept out from now on.",
+	"lifted":     "The block is lifted. The accounts whose failed logins led to it have their attempts back.",
+	"extended":   "The block holds longer now.",
+	"unblocked":  "There was no such block any more: it had ended or been lifted.",
+	"allowed":    "The address is on the allow list: no rule and no block keeps it out.",
+	"disallowed": "The address is off the allow list. Rules and blocks hold for it again.",
 }
 
 // back answers a form that did what it was to do: by a page that can be loaded

@@ -23,6 +23,7 @@ func (s *Server) routes() []route {
 		s.setupRoutes(),
 		s.overviewRoutes(),
 		s.liveRoutes(),
+		s.blockRoutes(),
 	)
 }
 
@@ -35,6 +36,7 @@ type section struct {
 // sections is the navigation, in its order.
 var sections = []section{
 	{"Overview", "/", "layout-dashboard", accounts.Viewer},
+	{"Blocks", "/blocks", "ban", accounts.Viewer},
 }
 
 // Routes lists the pattern of each route with the least role that it needs; it is
