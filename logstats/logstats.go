@@ -42,6 +42,8 @@ type Query struct {
 	Step time.Duration
 	// Worldwide sums up countries: Count.Country is empty.
 	Worldwide bool
+	// Countries selects by Count.Country; the empty one is where that is not known.
+	Countries []string
 }
 
 // Target is an account that is attacked, or an address that attacks. One of the

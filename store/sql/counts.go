@@ -77,13 +77,18 @@ func (s *Store) Counts(ctx context.Context, q logstats.Query) ([]logstats.Count,
 	if q.Worldwide {
 		country = "''"
 	}
-	if len(q.Names) > 0 {
-		var names []string
-		for _, name := range q.Names {
-			names = append(names, arg(name))
+	in := func(column string, values []string) {
+		if len(values) == 0 {
+			return
 		}
-		where = append(where, "name IN ("+strings.Join(names, ", ")+")")
+		var list []string
+		for _, v := range values {
+			list = append(list, arg(v))
+		}
+		where = append(where, column+" IN ("+strings.Join(list, ", ")+")")
 	}
+	in("name", q.Names)
+	in("country", q.Countries)
 	if !q.Since.IsZero() {
 		where = append(where, "slot >= "+arg(microsUp(q.Since)))
 	}

@@ -126,6 +126,8 @@ func statsQueries(t *testing.T, l counted) {
 		{logstats.Query{Since: at(0).Add(1), Until: at(4)}, nil},
 		{logstats.Query{Names: []string{"nothing"}}, nil},
 		{logstats.Query{Worldwide: true, Until: at(4)}, []logstats.Count{count(0, "a", "", 23), count(0, "b", "", 3)}},
+		{logstats.Query{Countries: []string{"NL"}}, []logstats.Count{count(0, "a", "NL", 21), count(4, "a", "NL", 4)}},
+		{logstats.Query{Names: []string{"a", "b"}, Countries: []string{"", "DE"}, Worldwide: true}, []logstats.Count{count(0, "a", "", 2), count(0, "b", "", 3), count(5, "b", "", 5)}},
 		{logstats.Query{Step: time.Hour}, []logstats.Count{count(0, "a", "DE", 2), count(0, "a", "NL", 21), count(0, "b", "", 3), count(4, "a", "NL", 4), count(4, "b", "", 5)}},
 		{logstats.Query{Step: 24 * time.Hour, Worldwide: true}, []logstats.Count{count(-48, "a", "", 27), count(-48, "b", "", 8)}},
 	} {
