@@ -4,6 +4,7 @@
 //                                 says, data-confirm-danger makes it red
 //   button[data-copy="text"]      copies
 //   details.menu                  closes when something else is clicked, and by Escape
+//   [hx-trigger^=every]           waits while nobody looks, and while the keyboard's focus is in it, which would be lost
 (() => {
   'use strict';
   const root = document.documentElement;
@@ -26,6 +27,9 @@
     } catch { /* holds for this page only */ }
     changed();
   }
+  document.addEventListener('htmx:beforeRequest', (e) => {
+    if (e.target.matches('[hx-trigger^="every"]') && (document.hidden || e.target.contains(document.activeElement))) e.preventDefault();
+  });
   system.addEventListener('change', changed);
   nameToggles();
 
