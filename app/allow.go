@@ -68,7 +68,7 @@ func allowable(p netip.Prefix) error {
 	if p.Addr().Is4() {
 		least = allowLeast4
 	}
-	if !p.IsValid() || p.Bits() < least {
+	if !p.IsValid() || p != gatehouse.CleanPrefix(p) || p.Bits() < least {
 		return fmt.Errorf("use an address such as 192.0.2.1, or a network that is no wider than /%d for IPv4 or /%d for IPv6", allowLeast4, allowLeast6)
 	}
 	return nil
