@@ -16,7 +16,7 @@ func TestBrowserFindingArrivesLive(t *testing.T) {
 	p.Run(`window.gatehouseTestSame = true`)
 	for i, from := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"} {
 		account := []string{"ada@example.com", "bob@example.com", "cleo@example.com"}[i]
-		arrived := p.Expect("[data-feed-list] .feed-item", account)
+		arrived := p.Expect("#feed .feed-item", account)
 		answered := s.guess(account, from)
 		if took := arrived().Sub(answered); took > time.Second {
 			t.Errorf("the finding about %s came %s after the attack, more than a second", account, took)

@@ -112,11 +112,8 @@ func checkPage(t *testing.T, p *browser.Page) {
 			t.Errorf("a %s without a name has the focus", s.Tag)
 		}
 	}
-	for _, reached := range browser.Eval[[]string](p, `[...document.querySelectorAll("main a[href], main button, main input, main select, main textarea, main summary")]
-		.filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled && e.type !== "hidden" && !window.gatehouseTestWalk.has(e) &&
-			!(e.type === "radio" && [...window.gatehouseTestWalk].some(o => o.type === "radio" && o.name === e.name)))
-		.map(e => e.outerHTML.slice(0, 200))`) {
-		t.Errorf("the keyboard does not reach %s", reached)
+	for _, e := range p.Unreached() {
+		t.Errorf("the keyboard does not reach %s", e)
 	}
 	p.Quiet()
 }

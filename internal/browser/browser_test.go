@@ -184,3 +184,31 @@ func TestArrival(t *testing.T) {
 		t.Errorf("it came after %s, not 300 ms", took)
 	}
 }
+
+func TestWalkByKeyboard(t *testing.T) {
+	const css = `a:focus { outline: none } .covered { position: fixed; top: -9em }`
+	page := strings.Replace(form, "<h1>", `<link rel="stylesheet" href="/x.css"><a href="/1">no ring</a><a href="/2" class="covered">outside</a><h1>`, 1)
+	page = strings.Replace(page, "</main>", `<button disabled>off</button><a href="/3" tabindex="-1">not meant</a><span onclick="1">no stop</span></main>`, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/x.css" {
+			w.Header().Set("Content-Type", "text/css")
+			fmt.Fprint(w, css)
+			return
+		}
+		fmt.Fprint(w, page)
+	}))
+	defer s.Close()
+	p := browser.Open(t, s.URL)
+	p.Go(s.URL)
+	want := []browser.Stop{{"a", "no ring", false}, {"a", "outside", false}, {"input", "Your name", true}, {"select", "Role", true}, {"button", "Send", true}}
+	if got := p.Walk(); !slices.Equal(got, want) {
+		t.Errorf("the walk is\n%v, want\n%v", got, want)
+	}
+	if left := p.Unreached(); len(left) > 0 {
+		t.Errorf("not reached: %q", left)
+	}
+	p.Run(`document.querySelector("main").insertAdjacentHTML("beforeend", "<button>late</button>")`)
+	if left := p.Unreached(); len(left) != 1 || left[0] != "<button>late</button>" {
+		t.Errorf("not reached: %q, want the button that came late", left)
+	}
+}

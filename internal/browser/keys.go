@@ -79,7 +79,9 @@ func (p *Page) Press(keys string) {
 // Stop is where the focus was during a walk by keyboard.
 type Stop struct {
 	Tag, Name string // Name as far as the element itself tells: its label or text
-	Visible   bool   // it can be seen, and so can it be seen that it has the focus
+	// Visible reports that it can be seen, and that it looks different with the
+	// focus than without.
+	Visible bool
 }
 
 // Walk presses Tab from the beginning of the page until the focus leaves it or
@@ -87,35 +89,73 @@ type Stop struct {
 func (p *Page) Walk() []Stop {
 	p.t.Helper()
 	const most = 1000
-	p.Run(`getSelection().removeAllRanges(); document.activeElement.blur(); window.gatehouseTestWalk = new Set()`)
+	p.Run(walkScript)
 	var stops []Stop
 	for range most {
 		p.Press(Tab)
-		var s Stop
-		if err := p.eval(walkScript, &s); err != nil {
+		p.settle() // what the focus brings into view
+		var s struct {
+			Stop
+			Left bool // the stop before this one looks otherwise now
+		}
+		if err := p.eval(`gatehouseTestStep()`, &s); err != nil {
 			p.t.Fatalf("walk by keyboard: %v", err)
+		}
+		if n := len(stops); n > 0 {
+			stops[n-1].Visible = stops[n-1].Visible && s.Left
 		}
 		if s.Tag == "" {
 			return stops
 		}
-		stops = append(stops, s)
+		stops = append(stops, s.Stop)
 	}
 	p.t.Fatalf("no end of the page after %d stops: a trap for the keyboard?", most)
 	return nil
 }
 
-// walkScript tells what has the focus, or nothing once it has been there before.
-const walkScript = `(() => {
-	const e = document.activeElement;
-	if (!e || e === document.body || e === document.documentElement || window.gatehouseTestWalk.has(e))
-		return {Tag: "", Name: "", Visible: false};
-	window.gatehouseTestWalk.add(e);
-	const style = getComputedStyle(e), box = e.getBoundingClientRect();
-	const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none";
-	const inside = box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+// Unreached returns what can be operated with a mouse and was not a stop of the
+// last walk.
+func (p *Page) Unreached() []string {
+	p.t.Helper()
+	return Eval[[]string](p, unreachedScript)
+}
+
+// unreachedScript compares texts, as parts of a page may be renewed meanwhile. Of
+// radio buttons one is a stop, from which the arrows lead to the others.
+const unreachedScript = `(() => {
+	const walk = [...gatehouseTestWalk], seen = new Set(walk.map(e => e.outerHTML));
+	return [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+		.filter(e => e.checkVisibility({visibilityProperty: true}) && !e.disabled && e.type !== "hidden" && e.tabIndex >= 0)
+		.filter(e => !seen.has(e.outerHTML) && !(e.type === "radio" && walk.some(o => o.type === "radio" && o.name === e.name)))
+		.map(e => e.outerHTML.slice(0, 200));
+})()`
+
+// walkScript defines a step, which tells what has the focus, or nothing once it
+// has been there before.
+const walkScript = `
+getSelection().removeAllRanges();
+document.activeElement.blur();
+window.gatehouseTestWalk = new Set();
+window.gatehouseTestLooks = e => {
+	const parts = [e, e.parentElement, e.parentElement?.parentElement, ...[...e.querySelectorAll("*")].slice(0, 9)].filter(Boolean);
+	return parts.flatMap(e => [undefined, "::before", "::after"].map(pseudo => {
+		const s = getComputedStyle(e, pseudo);
+		return [s.outlineStyle, s.outlineWidth, s.outlineColor, s.boxShadow, s.backgroundColor, s.borderColor, s.textDecoration, s.stroke, s.strokeWidth].join();
+	})).join(";");
+};
+window.gatehouseTestStep = () => {
+	const e = document.activeElement, before = window.gatehouseTestBefore;
+	const left = !!before && (!before.e.isConnected || gatehouseTestLooks(before.e) !== before.looks);
+	if (!e || e === document.body || e === document.documentElement || gatehouseTestWalk.has(e))
+		return {Tag: "", Name: "", Visible: false, Left: left};
+	gatehouseTestWalk.add(e);
+	window.gatehouseTestBefore = {e, looks: gatehouseTestLooks(e)};
+	const box = e.getBoundingClientRect();
 	return {
 		Tag: e.localName,
-		Name: (e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || e.value || "").trim(),
-		Visible: ring && inside && e.checkVisibility({visibilityProperty: true, opacityProperty: true}),
+		Name: (e.ariaLabel || e.labels?.[0]?.innerText || e.innerText || e.textContent || e.value || "").trim(),
+		Visible: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth &&
+			e.checkVisibility({visibilityProperty: true, opacityProperty: true}),
+		Left: left,
 	};
-})()`
+};0`
