@@ -44,6 +44,7 @@ func Funcs(now func() time.Time) template.FuncMap {
 		"heat":     heat,     // {{heat 7 100}}: the class of a heat map's cell, h0 to h9
 		"change":   change,   // {{change 12 10}}: an element that says how much more or less
 		"short":    short,    // {{short .CorrelationID 8}}: the beginning of an identifier
+		"spark":    spark,    // {{spark .Counts}}: a small line without axes
 	}
 }
 
