@@ -100,6 +100,7 @@ type Server struct {
 	pages   *web.Pages
 	live    *hub
 	origins *http.CrossOriginProtection
+	exports chan struct{} // holds one for each export that runs
 }
 
 // New returns a Server, or an error that names the option that is missing. Run
@@ -128,6 +129,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = parsePages(o.Now); err != nil {
 		return nil, err
 	}
+	s.exports = make(chan struct{}, exportsAtOnce)
 	s.live = newHub(o.Feed, s.feedItem)
 	return s, nil
 }

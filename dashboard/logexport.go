@@ -1,0 +1,167 @@
+package dashboard
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
+)
+
+// The bounds of an export.
+const (
+	usualExport    = 100_000
+	maxExport      = 10_000_000
+	exportStall    = 30 * time.Second // how long a client may take to read exportBuffer
+	exportBuffer   = 64 << 10
+	exportsAtOnce  = 2
+	exportCut      = gatehouse.Kind("export_cut") // the last line of an export that is not all
+	exportNameTime = "20060102T150405Z"
+)
+
+// exportForm is what is to be exported, and how.
+type exportForm struct {
+	filter logFilter
+	csv    bool
+	limit  int
+}
+
+func (s *Server) readExport(w http.ResponseWriter, r *http.Request) (f exportForm, err error) {
+	if err := readForm(w, r); err != nil {
+		return f, err
+	}
+	zone, known := zoneOf(r, r.PostForm)
+	if !known {
+		return f, unprocessable("This server does not know the time zone.")
+	}
+	f.filter = s.readLogFilter(r.PostForm, zone)
+	for name, problem := range f.filter.Problems {
+		return f, unprocessable(name + ": " + problem)
+	}
+	switch r.PostForm.Get("format") {
+	case "csv":
+		f.csv = true
+	case "jsonl":
+	default:
+		return f, unprocessable("The log is exported as csv or jsonl.")
+	}
+	f.limit, err = strconv.Atoi(cmp.Or(strings.TrimSpace(r.PostForm.Get("limit")), strconv.Itoa(usualExport)))
+	if err != nil || f.limit < 1 || f.limit > maxExport {
+		return f, unprocessable("An export has at least one record and at most " + web.Number(maxExport) + ".")
+	}
+	return f, nil
+}
+
+// exportLog sends what was found, as much as the client reads. Who takes it, and
+// what, is on record before the first byte leaves; what is recorded from then on is
+// not in it.
+func (s *Server) exportLog(w http.ResponseWriter, r *http.Request, v visitor) error {
+	f, err := s.readExport(w, r)
+	if err != nil {
+		return err
+	}
+	select {
+	case s.exports <- struct{}{}:
+		defer func() { <-s.exports }()
+	default:
+		return httpguard.ProblemDetails{Status: http.StatusServiceUnavailable, Detail: "Others are exporting the log. Try again when they are done.", RetryAfter: time.Minute}
+	}
+	q := &f.filter.query
+	if now := s.Now(); q.Until.IsZero() || q.Until.After(now) {
+		q.Until = now
+	}
+	e := s.event(v, gatehouse.LogExported)
+	format, contentType := "jsonl", "application/jsonl; charset=utf-8"
+	if f.csv {
+		format, contentType = "csv", "text/csv; charset=utf-8; header=present"
+	}
+	e.Reason = fmt.Sprintf("format=%s limit=%d %s", format, f.limit, f.filter)
+	if _, err := s.Guard.Observe(r.Context(), e); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Disposition", `attachment; filename="gatehouse-log-`+e.Time.UTC().Format(exportNameTime)+"."+format+`"`)
+	out := bufio.NewWriterSize(&pacedWriter{w: w, control: http.NewResponseController(w)}, exportBuffer)
+	records := jsonLines(out)
+	if f.csv {
+		records = csvLines(out)
+	}
+	if err := s.sendLog(r.Context(), *q, f.limit, records); err != nil {
+		// Part of it may have been sent. Only a connection that breaks shows that it is
+		// not all of it.
+		if r.Context().Err() == nil && !errors.Is(err, errClientGone) {
+			s.Logger.ErrorContext(r.Context(), "could not export all of the log", "error", err, "correlation_id", v.CorrelationID)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// recordLines writes records in one of the formats.
+type recordLines struct {
+	record func(gatehouse.Record) error
+	flush  func() error
+}
+
+// sendLog writes what a query selects; if there is more than limit, the last line
+// says so, and how far it came.
+func (s *Server) sendLog(ctx context.Context, q gatehouse.Query, limit int, to recordLines) error {
+	q.Limit = limit + 1
+	n, last := 0, time.Time{}
+	for r, err := range s.Log.Query(ctx, q) {
+		if err == nil && n == limit {
+			r = cutAt(limit, last)
+		}
+		if err == nil {
+			err = to.record(r)
+		}
+		if err != nil {
+			return err
+		}
+		n, last = n+1, r.Time
+	}
+	return to.flush()
+}
+
+// cutAt is the last line of an export that is not all of what was found.
+func cutAt(limit int, last time.Time) gatehouse.Record {
+	return gatehouse.Record{Event: gatehouse.Event{Kind: exportCut, Time: last, Reason: fmt.Sprintf("these are the newest %d; there are more of %s and before", limit, csvTime(last))}}
+}
+
+// errClientGone says that who asked does not read any more.
+var errClientGone = errors.New("the client does not read")
+
+// pacedWriter gives each write its own time, in the place of one for all of the
+// answer.
+type pacedWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (p *pacedWriter) Write(b []byte) (int, error) {
+	err := p.control.SetWriteDeadline(time.Now().Add(exportStall))
+	if err != nil {
+		return 0, err
+	}
+	n, err := p.w.Write(b)
+	if err != nil {
+		err = errors.Join(errClientGone, err)
+	}
+	return n, err
+}
+
+// jsonLines writes what "gatehouse log query --json" does.
+func jsonLines(out *bufio.Writer) recordLines {
+	encoder := json.NewEncoder(out)
+	return recordLines{func(r gatehouse.Record) error { return encoder.Encode(r) }, out.Flush}
+}
