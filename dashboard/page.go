@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"html/template"
@@ -27,7 +28,7 @@ func parsePages(now func() time.Time) (*web.Pages, error) {
 	}
 	all := web.Funcs(now)
 	maps.Copy(all, funcs)
-	return web.Parse(files, all, "layout.html", "parts.html", "parts_blocks.html")
+	return web.Parse(files, all, "layout.html", "parts.html", "parts_blocks.html", "parts_timeline.html")
 }
 
 // funcs are what templates call, besides web.Funcs.
@@ -68,7 +69,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, v visitor, status 
 		}
 	}
 	if p.Done == "" {
-		p.Done = done[r.URL.Query().Get("done")]
+		p.Done = cmp.Or(done[r.URL.Query().Get("done")], userDone[r.URL.Query().Get("done")])
 	}
 	p.Attribution, p.AttributionURL = s.Attribution, s.AttributionURL
 	return s.pages.Render(w, status, name, p)

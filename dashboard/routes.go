@@ -23,7 +23,11 @@ func (s *Server) routes() []route {
 		s.setupRoutes(),
 		s.overviewRoutes(),
 		s.liveRoutes(),
+		s.findingsRoutes(),
+		s.usersRoutes(),
+		s.userActRoutes(),
 		s.blockRoutes(),
+		s.logRoutes(),
 	)
 }
 
@@ -36,7 +40,10 @@ type section struct {
 // sections is the navigation, in its order.
 var sections = []section{
 	{"Overview", "/", "layout-dashboard", accounts.Viewer},
+	{"Findings", "/findings", "shield-alert", accounts.Viewer},
+	{"Users", "/users", "users", accounts.Viewer},
 	{"Blocks", "/blocks", "ban", accounts.Viewer},
+	{"Log", "/log", "scroll-text", accounts.Viewer},
 }
 
 // Routes lists the pattern of each route with the least role that it needs; it is
