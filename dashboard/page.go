@@ -86,6 +86,8 @@ var done = map[string]string{
 	"unblocked":  "There was no such block any more: it had ended or been lifted.",
 	"allowed":    "The address is on the allow list: no rule and no block keeps it out.",
 	"disallowed": "The address is off the allow list. Rules and blocks hold for it again.",
+	"shadow-on":  "The rule is in the shadow: it counts and writes down what it finds, and does nothing else.",
+	"shadow-off": "The rule is in force.",
 }
 
 // back answers a form that did what it was to do: by a page that can be loaded

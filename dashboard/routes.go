@@ -27,6 +27,7 @@ func (s *Server) routes() []route {
 		s.usersRoutes(),
 		s.userActRoutes(),
 		s.blockRoutes(),
+		s.ruleRoutes(),
 		s.logRoutes(),
 	)
 }
@@ -43,6 +44,7 @@ var sections = []section{
 	{"Findings", "/findings", "shield-alert", accounts.Viewer},
 	{"Users", "/users", "users", accounts.Viewer},
 	{"Blocks", "/blocks", "ban", accounts.Viewer},
+	{"Rules", "/rules", "sliders-horizontal", accounts.Viewer},
 	{"Log", "/log", "scroll-text", accounts.Viewer},
 }
 
