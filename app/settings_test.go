@@ -256,7 +256,7 @@ func TestSettingsReachOtherNodes(t *testing.T) {
 		changes int
 		within  time.Duration
 	}{
-		"with Redis": {func(c *Config) { c.Redis.URL, c.Redis.Timeout = testserver.Redis(t).URL, 5*time.Second }, changes, (changes - 1) * settingsCheck},
+		"with Redis": {func(c *Config) { c.Redis.URL, c.Redis.Timeout = testserver.Redis(t).URL, 5*time.Second }, changes, (changes - 2) * settingsCheck},
 		"without":    {func(*Config) {}, 1, 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,10 +287,10 @@ func TestSettingsReachOtherNodes(t *testing.T) {
 			ip := netip.MustParseAddr("192.0.2.1")
 			begun := time.Now()
 			for i := range changes {
-				if err := nodes[i%2].setShadow(t.Context(), rules.BruteForce, i%2 == 0, "ada@example.com"); err != nil {
+				if err := nodes[0].setShadow(t.Context(), rules.BruteForce, i%2 == 0, "ada@example.com"); err != nil {
 					t.Fatal(err)
 				}
-				change := operatorsList{nodes[i%2]}
+				change := operatorsList{nodes[0]}
 				var err error
 				if i%2 == 0 {
 					err = change.Add(t.Context(), netip.PrefixFrom(ip, 32), "test", "ada@example.com")
@@ -300,7 +300,7 @@ func TestSettingsReachOtherNodes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				other := nodes[1-i%2]
+				other := nodes[1]
 				for other.guard.Rules().BruteForce.Shadow != (i%2 == 0) || other.lists.allows(ip) != (i%2 == 0) {
 					if time.Since(begun) > within {
 						t.Fatalf("the other node does not follow change %d within %v", i+1, within)

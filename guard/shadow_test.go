@@ -155,28 +155,28 @@ func TestAttemptKeepsItsRules(t *testing.T) {
 // finding of its own.
 func TestBackInForceDuringAnAttack(t *testing.T) {
 	people := new(pager)
-	d := newDesk(t, func(o *guard.Options) { o.Rules, o.Alerts = inShadow(rules.RapidTokenRefresh), people })
-	refresh := func(times int) (found []gatehouse.Finding) {
+	set := inShadow(rules.SuspiciousUserAgent)
+	set.SuspiciousUserAgent.Respond.Alert = true
+	d := newDesk(t, func(o *guard.Options) { o.Rules, o.Alerts = set, people })
+	login := func() gatehouse.Finding {
 		t.Helper()
-		for range times {
-			e := d.event("ada@example.com", home)
-			e.Kind, e.User, e.Session = gatehouse.TokenRefreshed, "ada", "s"
-			got, err := d.Observe(t.Context(), e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = append(found, got.Findings...)
+		d.now = d.now.Add(time.Second)
+		e := d.event("ada@example.com", home)
+		e.Kind, e.UserAgent = gatehouse.SignupFailed, "curl/8.5"
+		got, err := d.Observe(t.Context(), e)
+		if err != nil || len(got.Findings) != 1 {
+			t.Fatalf("%+v, %v", got, err)
 		}
-		return found
+		return got.Findings[0]
 	}
-	first := refresh(10)
-	d.SetRules(rules.Default())
-	d.now = d.now.Add(10 * time.Minute)
-	second := refresh(10)
-	if len(first) != 1 || len(second) != 1 || !first[0].Shadow || second[0].Shadow || first[0].ID == second[0].ID || second[0].Count != 1 {
-		t.Errorf("in the shadow %+v, in force %+v", first, second)
+	first, again := login(), login()
+	set.SuspiciousUserAgent.Shadow = false
+	d.SetRules(set)
+	inForce := login()
+	if !first.Shadow || again.ID != first.ID || inForce.Shadow || inForce.ID == first.ID || inForce.Count != 1 {
+		t.Errorf("in the shadow %+v and %+v, in force %+v", first, again, inForce)
 	}
-	if len(people.told) != 1 || people.told[0].Finding.ID != second[0].ID {
+	if len(people.told) != 1 || people.told[0].Finding.ID != inForce.ID {
 		t.Errorf("told %+v", people.told)
 	}
 }
