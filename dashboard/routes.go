@@ -29,6 +29,7 @@ func (s *Server) routes() []route {
 		s.blockRoutes(),
 		s.ruleRoutes(),
 		s.logRoutes(),
+		s.failuresRoutes(),
 	)
 }
 
@@ -46,6 +47,7 @@ var sections = []section{
 	{"Blocks", "/blocks", "ban", accounts.Viewer},
 	{"Rules", "/rules", "sliders-horizontal", accounts.Viewer},
 	{"Log", "/log", "scroll-text", accounts.Viewer},
+	{"Failed logins", "/failures", "flame", accounts.Viewer},
 }
 
 // Routes lists the pattern of each route with the least role that it needs; it is
