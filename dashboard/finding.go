@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/internal/worldmap"
+	"github.com/fluxstudio/gatehouse/rules"
 )
 
 // How much is shown around a finding, and how far apart related ones may be.
@@ -36,12 +38,18 @@ type finding struct {
 	MoreBefore       bool
 	MoreAfter        bool
 	Related          []gatehouse.Record
+	Same             string            // what is the same in the evidence
+	Succeeded        *gatehouse.Record // a login after the guesses
 	Map              worldmap.Map
 	Drawable         bool
 	Network          netip.Prefix // by which the address is counted; not set where blocking it makes no sense
 	Block            *gatehouse.Block
 	Terms            []term
 }
+
+// Km is how long the way of a travel is, and Kmh how fast it was, both at least.
+func (f finding) Km() int  { return int(math.Round(f.Finding.Evidence.Travel.DistanceKm)) }
+func (f finding) Kmh() int { return int(math.Round(f.Finding.Evidence.Travel.SpeedKmh)) }
 
 // deed is something that was done about a finding, and how it is now.
 type deed struct {
@@ -63,7 +71,7 @@ func (s *Server) finding(w http.ResponseWriter, r *http.Request, v visitor) erro
 	}
 	names := []string{f.User, f.Account}
 	if u, err := s.userOf(ctx, f.Subject); err == nil {
-		f.UserPage, names = "/users/"+u.ID, namesOf(u)
+		f.UserPage, f.Account, names = "/users/"+u.ID, u.Account, namesOf(u)
 	} else if !errors.Is(err, gatehouse.ErrNotFound) {
 		return err
 	}
@@ -169,14 +177,15 @@ func (s *Server) liftedSince(ctx context.Context, network netip.Prefix, since ti
 // counted, and what came after.
 func (s *Server) evidenceOf(ctx context.Context, f *finding, names []string) error {
 	first, last, lead := f.Time, f.Time, evidenceLead
+	f.Same = "user"
 	var network netip.Prefix
 	if f.Finding != nil {
 		first, last = f.Finding.First, f.Finding.Last
 		lead = max(lead, f.Finding.Window)
 		if key := f.Finding.KeyedBy; !strings.Contains(key, "user") {
-			network = guard.CountingPrefix(f.IP)
+			f.Same, network = "account and address", guard.CountingPrefix(f.IP)
 			if !strings.Contains(key, "account") {
-				names = nil
+				f.Same, names = "address", nil
 			}
 		}
 	}
@@ -201,7 +210,14 @@ func (s *Server) evidenceOf(ctx context.Context, f *finding, names []string) err
 	}
 	f.Before, f.MoreBefore = show(before, evidenceBefore)
 	f.After, f.MoreAfter = show(after, evidenceAfter)
-	return nil
+	if f.Finding == nil || f.Finding.Rule != rules.BruteForce {
+		return nil
+	}
+	logins, err := s.either(ctx, gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.LoginSucceeded}, Since: turn, Limit: 1}, names, network)
+	if len(logins) > 0 {
+		f.Succeeded = &logins[0]
+	}
+	return err
 }
 
 // relatedOf adds other findings about the same user or address, a day before or
@@ -230,14 +246,14 @@ func (s *Server) relatedOf(ctx context.Context, f *finding, names []string) erro
 	}
 	slices.SortStableFunc(f.Related, func(a, b gatehouse.Record) int { return b.Time.Compare(a.Time) })
 	f.Related = f.Related[:min(len(f.Related), relatedShown)]
-	return nil
+	return s.nameAccounts(ctx, f.Related)
 }
 
 // travelMap draws a way, if it is known where it was.
 func travelMap(t *gatehouse.Travel) (m worldmap.Map, ok bool) {
 	arc, ok := arcOf(t)
 	if ok {
-		m = worldmap.Map{Label: "The way from " + arc.Label, Arcs: []worldmap.Arc{arc}, Points: []worldmap.Point{arc.From, arc.To}}
+		m = worldmap.Map{Label: "The way from " + arc.Label, Arcs: []worldmap.Arc{arc}, Points: []worldmap.Point{arc.From, arc.To}, Fit: true}
 	}
 	return m, ok
 }

@@ -72,6 +72,9 @@ func (s *Server) findings(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
+	if err := s.nameAccounts(r.Context(), f.Findings); err != nil {
+		return err
+	}
 	if last != "" {
 		f.Older = f.path(f.Span.Value, last)
 	}

@@ -45,10 +45,14 @@ func receipt(f *gatehouse.Finding) (facts []fact) {
 	default:
 		add("What is judged", "the user agent")
 	}
-	if words, ok := together[f.KeyedBy]; ok {
+	words, known := together[f.KeyedBy]
+	if !known {
+		words = f.KeyedBy
+	}
+	if counts {
 		add("Counted together", words)
 	} else {
-		add("Counted together", f.KeyedBy)
+		add("Judged together", words)
 	}
 	if f.Threshold > 0 {
 		add("Limit", web.Number(f.Threshold)+" within any "+web.Duration(f.Window))

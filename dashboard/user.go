@@ -234,7 +234,7 @@ func (p *userPage) mapOf(logins []gatehouse.Record) {
 		}
 		p.Places[i].Logins++
 	}
-	p.Map.Label = "Where " + p.User.Account + " logged in"
+	p.Map.Label, p.Map.One, p.Map.Many = "Where "+p.User.Account+" logged in", "login", "logins"
 	p.Map.Values = map[string]int{}
 	for _, place := range p.Places {
 		p.Map.Values[place.Country] += place.Logins

@@ -75,3 +75,24 @@ func (s *Server) userOf(ctx context.Context, subject gatehouse.Subject) (account
 	}
 	return accounts.User{}, gatehouse.ErrNotFound
 }
+
+// nameAccounts fills in the account names of records that have the user's ID only.
+func (s *Server) nameAccounts(ctx context.Context, records []gatehouse.Record) error {
+	names := map[string]string{}
+	for i := range records {
+		r := &records[i]
+		if r.Account != "" || r.User == "" {
+			continue
+		}
+		name, known := names[r.User]
+		if !known {
+			u, err := s.userByID(ctx, r.User)
+			if err != nil && !errors.Is(err, gatehouse.ErrNotFound) {
+				return err
+			}
+			name, names[r.User] = u.Account, u.Account
+		}
+		r.Account = name
+	}
+	return nil
+}
