@@ -70,7 +70,7 @@ func (s *Server) finding(w http.ResponseWriter, r *http.Request, v visitor) erro
 		f.Map, f.Drawable = travelMap(f.Finding.Evidence.Travel)
 	}
 	names := []string{f.User, f.Account}
-	if u, err := s.userOf(ctx, f.Subject); err == nil {
+	if u, err := s.whoIs(ctx, f.Subject); err == nil {
 		f.UserPage, f.Account, names = "/users/"+u.ID, u.Account, namesOf(u)
 	} else if !errors.Is(err, gatehouse.ErrNotFound) {
 		return err

@@ -23,7 +23,7 @@ func (s *Server) userActRoutes() []route {
 		{"POST /users/{id}/step-up", accounts.Analyst, s.act(s.requireStepUp)},
 		{"POST /users/{id}/lock", accounts.Administrator, s.act(s.lock)},
 		{"POST /users/{id}/unlock", accounts.Administrator, s.act(s.unlock)},
-		{"POST /users/{id}/role", accounts.Administrator, s.act(s.changeRole)},
+		{"POST /users/{id}/role", accounts.Administrator, s.act(s.giveRole)},
 	}
 }
 
@@ -125,7 +125,7 @@ func (s *Server) unlock(ctx context.Context, u accounts.User, _ url.Values) (act
 	return acted{kind: gatehouse.AccountUnlocked, done: "user-open"}, s.Accounts.Unlock(ctx, u.ID)
 }
 
-func (s *Server) changeRole(ctx context.Context, u accounts.User, form url.Values) (acted, error) {
+func (s *Server) giveRole(ctx context.Context, u accounts.User, form url.Values) (acted, error) {
 	role, err := accounts.ParseRole(form.Get("role"))
 	if err != nil || !form.Has("role") {
 		return acted{}, unprocessable("The roles are holder, viewer, analyst and administrator.")

@@ -56,9 +56,9 @@ func (s *Server) users(w http.ResponseWriter, r *http.Request, v visitor) error 
 	return s.show(w, r, v, http.StatusOK, "users", page{Title: "Users", Section: "/users", Data: u})
 }
 
-// userOf returns the user that a record is about, by ID or else by account name, or
+// whoIs returns the user that a record is about, by ID or else by account name, or
 // gatehouse.ErrNotFound.
-func (s *Server) userOf(ctx context.Context, subject gatehouse.Subject) (accounts.User, error) {
+func (s *Server) whoIs(ctx context.Context, subject gatehouse.Subject) (accounts.User, error) {
 	if subject.User != "" {
 		if u, err := s.userByID(ctx, subject.User); !errors.Is(err, gatehouse.ErrNotFound) {
 			return u, err
