@@ -55,6 +55,7 @@ func TestLooks(t *testing.T) {
 					}
 					p.Size(width, 1200)
 					p.Dark(scheme == "dark")
+					p.Run(`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300))))`) // charts follow
 					p.Save(filepath.Join(*shots, fmt.Sprintf("%s-%s-%d.png", name, scheme, width)), 0)
 				}
 			}

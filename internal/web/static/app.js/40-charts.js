@@ -1,7 +1,8 @@
 // Charts, drawn from tables. The table moves into a <details>, where it can be read.
 //   <figure class="chart" data-chart="timeline"><figcaption>What it shows</figcaption><table>…</table></figure>
 // The first column of the table is where a row stands, each other one a series, named by its head:
-//   timeline      first column <time datetime>; th data-kind="line" (default) or "bar"; figure data-stack stacks them
+//   timeline      first column <time datetime>; th data-kind="line" (default) or "bar"; figure data-stack stacks them;
+//                 th data-right has a scale of its own, at the right
 //   bars          first column words; data-horizontal on the figure lays them down
 //   distribution  bars without gaps; the first <tr data-threshold="Threshold: 5"> has a line before it, and it and what
 //                 follows is drawn as over it
@@ -42,7 +43,7 @@
       kind: figure.dataset.chart,
       stack: 'stack' in figure.dataset,
       horizontal: 'horizontal' in figure.dataset,
-      series: heads.map((h, i) => ({ name: h.textContent.trim(), kind: h.dataset.kind, colour: h.dataset.series || String(i % 5 + 1) })),
+      series: heads.map((h, i) => ({ name: h.textContent.trim(), kind: h.dataset.kind, right: 'right' in h.dataset, colour: h.dataset.series || String(i % 5 + 1) })),
       names: rows.map((r) => first(r).textContent.trim()),
       times: rows.map((r) => { const t = first(r).querySelector('time'); return t ? Date.parse(t.dateTime) : NaN; }),
       values: heads.map((_, i) => rows.map((r) => (r.cells[i + 1] ? number(r.cells[i + 1]) : 0))),
@@ -100,7 +101,7 @@
         },
       },
       xAxis: m.horizontal ? size : where,
-      yAxis: m.horizontal ? where : size,
+      yAxis: m.horizontal ? where : [size, { ...size, splitNumber: 2, max: (v) => Math.max(4, Math.ceil(v.max * 2.5)), show: m.series.some((s) => s.right), splitLine: { show: false } }],
       series: m.series.map((s, k) => series(m, s, k, timeline, spread, text)),
     };
   }
@@ -110,7 +111,7 @@
     const c = colour(s.colour);
     const over = (i) => m.threshold >= 0 && i >= m.threshold;
     return {
-      name: s.name, type: line ? 'line' : 'bar', stack: m.stack ? 'all' : undefined, color: c,
+      name: s.name, yAxisIndex: s.right && !m.horizontal ? 1 : 0, type: line ? 'line' : 'bar', stack: m.stack ? 'all' : undefined, color: c,
       showSymbol: false, symbolSize: 6, lineStyle: { width: 1.75 }, areaStyle: line ? { color: colour(s.colour, m.stack ? 0.35 : 0.1) } : undefined,
       barMaxWidth: spread ? undefined : 28, barCategoryGap: spread ? '6%' : '35%', emphasis: { focus: m.series.length > 1 ? 'series' : 'none' },
       itemStyle: { borderRadius: line || m.stack ? 0 : m.horizontal ? [0, 3, 3, 0] : [3, 3, 0, 0] },
@@ -156,7 +157,9 @@
     chart.setOption(option(model));
     chart.on('click', (p) => { const href = entry.model.links[p.dataIndex]; if (href) location.assign(href); });
     new ResizeObserver(() => {
-      if (figure.isConnected) chart.resize();
+      if (!figure.isConnected || canvas.clientWidth < 40) return; // gone, or not to be seen
+      chart.resize();
+      chart.getZr().flush(); // with this frame, not the next
     }).observe(canvas);
   }
 
