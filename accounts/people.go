@@ -64,6 +64,9 @@ func (s *Service) create(ctx context.Context, email, password, name string, role
 	return u, nil
 }
 
+// MinPassword is how many characters a password must have that is chosen.
+func (s *Service) MinPassword() int { return s.policy.least() }
+
 // User returns a user by ID.
 func (s *Service) User(ctx context.Context, id string) (User, error) {
 	return s.store.UserByID(ctx, id)

@@ -42,10 +42,12 @@ var (
 // with the cube of the length in the worst case (25 ms here, 440 ms for 128).
 const judged = 32
 
+func (p Policy) least() int { return max(p.MinLength, 8) }
+
 // Check returns a *PolicyError if password may not be chosen by the person with
 // this e-mail address and name.
 func (p Policy) Check(password, email, name string) error {
-	least := max(p.MinLength, 8)
+	least := p.least()
 	if len(password) > MaxPassword {
 		return errTooLong
 	}

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -11,6 +13,7 @@ import (
 	"github.com/fluxstudio/gatehouse/geoip"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 // wire builds the engine and the login server from their parts.
@@ -80,6 +83,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	login, err := authserver.New(authserver.Options{
 		Guard: a.guard, Accounts: service, Places: places, Now: a.clock.now,
 		Mail: a.mailer, ResetRequests: c.AccountMail.RequestsPerHour,
+		Log: a.records, Attribution: geoip.Attribution, AttributionURL: geoip.AttributionURL,
 	})
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func openClients(c Config) (*clientip.Finder, error) {
 
 // guardRoutes puts the middleware in front of the login server.
 func (a *App) guardRoutes(login *authserver.Server, keys accounts.Keys) error {
-	around := a.monitoring.around()
+	around := append(a.monitoring.around(), login.ErrorPages)
 	limit, err := a.rateLimit(keys)
 	if err != nil {
 		return err
@@ -113,7 +117,7 @@ func (a *App) guardRoutes(login *authserver.Server, keys accounts.Keys) error {
 	if limit != nil {
 		around = append(around, limit) // which the instruments see
 	}
-	a.handler = httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
+	guarded := httpguard.New(a.monitoring.admitter(a.guard), httpguard.Options{
 		Clients: a.clients,
 		Refusal: authserver.Refusal,
 		Now:     a.clock.now,
@@ -122,6 +126,16 @@ func (a *App) guardRoutes(login *authserver.Server, keys accounts.Keys) error {
 		OnPanic: a.monitoring.sentry.OnPanic,
 		OnError: a.monitoring.sentry.OnError,
 	}).Wrap(login.Handler())
+	assets := web.Assets()
+	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			// A page has several, which must not count as so many requests, and one
+			// that says that its reader is blocked has them, too.
+			assets.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
 	return nil
 }
 

@@ -1,130 +1,195 @@
 package authserver
 
 import (
-	"bytes"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
+	"embed"
+	"encoding/json"
 	"errors"
-	"html/template"
+	"io/fs"
+	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/fluxstudio/gatehouse/accountmail"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
-// The pages that links in mails lead to. GET does nothing, since programs that
-// look for malware follow the links of a mail before its reader does; the one
-// button of a page does.
+//go:embed templates/*.html
+var templateFiles embed.FS
 
-//go:embed page.html
-var pageText string
+func parsePages(now func() time.Time) (*web.Pages, error) {
+	files, err := fs.Sub(templateFiles, "templates")
+	if err != nil {
+		return nil, err
+	}
+	return web.Parse(files, web.Funcs(now), "layout.html")
+}
 
-//go:embed page.css
-var pageStyle string
+// The paths of the pages.
+const (
+	homePage      = "/account"
+	signupPage    = "/account/signup"
+	loginPage     = "/account/login"
+	logoutPage    = "/account/logout"
+	forgotPage    = "/account/forgot"
+	stepUpPage    = "/account/step-up"
+	passwordPage  = "/account/password"
+	endPage       = "/account/sessions/end"
+	endOthersPage = "/account/sessions/end-others"
+)
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+// pageRoutes is every page, by its pattern.
+func (s *Server) pageRoutes() map[string]http.Handler {
+	routes := map[string]http.Handler{
+		"GET " + signupPage:     s.anybody(s.showSignup),
+		"POST " + signupPage:    s.anybody(s.submitSignup),
+		"GET " + loginPage:      s.anybody(s.showLogin),
+		"POST " + loginPage:     s.anybody(s.submitLogin),
+		"GET " + forgotPage:     s.anybody(s.showForgot),
+		"POST " + forgotPage:    s.anybody(s.submitForgot),
+		"GET " + homePage:       s.holder(s.home),
+		"GET " + passwordPage:   s.holder(s.showPassword),
+		"POST " + passwordPage:  s.holder(s.submitPassword),
+		"POST " + endPage:       s.holder(s.endSession),
+		"POST " + endOthersPage: s.holder(s.endOthers),
+		"GET " + stepUpPage:     s.anyHolder(s.showStepUp),
+		"POST " + stepUpPage:    s.anyHolder(s.submitStepUp),
+		"POST " + logoutPage:    s.anyHolder(s.submitLogout),
+	}
+	s.addLinkPages(routes)
+	return routes
+}
 
-// pagePolicy lets a page have its own style and form, and nothing else.
-var pagePolicy = func() string {
-	sum := sha256.Sum256([]byte(pageStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
-
-// page is what the template shows.
+// page is what the layout shows around the content of each page.
 type page struct {
-	Title, Text string
-	Alert       string // what went wrong
-	Action      string // where the form goes, relative to the page; empty: no form
-	Button      string
-	Password    bool // the form asks for a new password
-	Token       string
+	Title string
+	// Account is whose page it is; empty: of nobody who is signed in.
+	Account string
+	// Done says what the person has just done, Alert what went wrong.
+	Done, Alert                 string
+	Attribution, AttributionURL string // where places are shown
+	Data                        any    // what the page shows
+	// private is for a page whose address must not be told, not even to ourselves.
+	private bool
 }
 
-// Style is trusted: it is the file that was built in.
-func (page) Style() template.CSS { return template.CSS(pageStyle) }
-
-func resetPage(token string) page {
-	return page{
-		Title: "Choose a new password", Text: "Choose one that you use nowhere else. All devices will be signed out.",
-		Action: "reset", Button: "Set the new password", Password: true, Token: token,
+// show answers with a page that is nobody else's to see, keep or frame.
+func (s *Server) show(w http.ResponseWriter, status int, name string, p page) error {
+	html, err := s.pages.Part(name, "layout", p)
+	if err != nil {
+		return err
 	}
-}
-
-func disownPage(token string) page {
-	return page{
-		Title: "This was not me", Text: "If somebody else was at your account: this signs out all devices, makes the password useless, and mails you a link to choose a new one.",
-		Action: "not-me", Button: "Sign out everywhere", Token: token,
+	h := w.Header()
+	web.SetHeaders(h)
+	if p.private {
+		h.Set("Referrer-Policy", "no-referrer")
 	}
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(html)))
+	w.WriteHeader(status)
+	w.Write(html) // a client that is gone is no error of ours
+	return nil
 }
 
-// maxLinkToken bounds what is taken for a token. Ours have 47 bytes.
-const maxLinkToken = 128
-
-func (s *Server) registerPages(mux *http.ServeMux) {
-	for path, of := range map[string]func(token string) page{accountmail.ResetPath: resetPage, accountmail.DisownPath: disownPage} {
-		mux.Handle("GET "+path, httpguard.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			token := r.URL.Query().Get("token")
-			if token == "" || len(token) > maxLinkToken {
-				return show(w, http.StatusBadRequest, page{Title: of("").Title, Alert: badLink.Detail})
-			}
-			return show(w, http.StatusOK, of(token))
-		}))
+// again shows a form again with what is wrong with what was sent. Where that is
+// nothing for the person, it returns the error.
+func (s *Server) again(w http.ResponseWriter, err error, name string, p page) error {
+	var problem httpguard.ProblemDetails
+	if !errors.As(err, &problem) {
+		return err
 	}
-	mux.Handle("POST "+accountmail.ResetPath, s.ownPage(s.submitReset))
-	mux.Handle("POST "+accountmail.DisownPath, s.ownPage(s.submitDisown))
+	if problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(problem.RetryAfter.Seconds()))))
+	}
+	if problem.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	p.Alert = problem.Detail
+	return s.show(w, problem.Status, name, p)
 }
 
-// ownPage refuses forms of other sites. Since our pages tell nobody where they
-// are (Referrer-Policy), browsers that do not say Sec-Fetch-Site send their forms
-// with an unknown origin; such a form needs a token like any other.
-func (s *Server) ownPage(next httpguard.HandlerFunc) httpguard.HandlerFunc {
-	checked := s.sameSite(next)
+// done is what redirects tell of, by the value of the parameter.
+var doneWords = map[string]string{
+	"signup":   "Welcome. Your account is ready.",
+	"created":  "Your account is ready. Sign in to it.",
+	"logout":   "You are signed out.",
+	"ended":    "That session is signed out.",
+	"others":   "Everybody but this browser is signed out.",
+	"password": "You have a new password. Everybody but this browser is signed out.",
+}
+
+// goTo answers a form that did what it was to do: by a page that can be loaded
+// again.
+func goTo(w http.ResponseWriter, r *http.Request, path, what string) error {
+	if what != "" {
+		path += "?done=" + what
+	}
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// anybody refuses forms that another site makes a browser send.
+func (s *Server) anybody(next httpguard.HandlerFunc) httpguard.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.Header.Get("Origin") == "null" && r.Header.Get("Sec-Fetch-Site") == "" {
-			return next(w, r)
+		if s.own.Check(r) != nil {
+			return httpguard.ProblemDetails{Status: http.StatusForbidden, Detail: "Requests from pages of other sites are not allowed."}
 		}
-		return checked(w, r)
+		return next(w, r)
 	}
 }
 
-func (s *Server) submitReset(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.request(r)
-	if err != nil {
-		return err
-	}
-	var token, next string
-	if err := form(w, r, fields{"token": &token, "new_password": &next}); err != nil {
-		return showProblem(w, err, resetPage(token))
-	}
-	if err := s.reset(r.Context(), q, token, next); err != nil {
-		return showProblem(w, err, resetPage(token))
-	}
-	return show(w, http.StatusOK, page{Title: "You have a new password", Text: "All devices are signed out. Log in with the new password."})
-}
-
-func (s *Server) submitDisown(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.request(r)
-	if err != nil {
-		return err
-	}
-	var token string
-	if err := form(w, r, fields{"token": &token}); err != nil {
-		return showProblem(w, err, disownPage(token))
-	}
-	if err := s.disown(r.Context(), q, token); err != nil {
-		return showProblem(w, err, disownPage(token))
-	}
-	return show(w, http.StatusOK, page{
-		Title: "All devices are signed out", Text: "The old password does not work any more. A link to choose a new one is on its way to you by mail. If it does not arrive, ask for another one where you log in.",
+// holder lets in who is signed in, after the password was given again if it must
+// be. Others are sent to where they can.
+func (s *Server) holder(next func(http.ResponseWriter, *http.Request, call) error) httpguard.HandlerFunc {
+	return s.anyHolder(func(w http.ResponseWriter, r *http.Request, c call) error {
+		if s.accounts.NeedsStepUp(c.user, c.session) {
+			return goTo(w, r, stepUpPage, "")
+		}
+		return next(w, r, c)
 	})
 }
 
-// form reads the fields of a form, each of which is there once.
-func form(w http.ResponseWriter, r *http.Request, into fields) error {
+// anyHolder lets in who is signed in.
+func (s *Server) anyHolder(next func(http.ResponseWriter, *http.Request, call) error) httpguard.HandlerFunc {
+	return s.anybody(func(w http.ResponseWriter, r *http.Request) error {
+		c, in, err := s.visit(r)
+		if err != nil {
+			return err
+		}
+		if !in {
+			return goTo(w, r, loginPage, "")
+		}
+		return failed(c.user.ID, next(w, r, c))
+	})
+}
+
+// visit finds out who is at a browser, if anybody is signed in there.
+func (s *Server) visit(r *http.Request) (c call, in bool, err error) {
+	q, err := s.request(r)
+	if err != nil {
+		return c, false, err
+	}
+	c.Request = q
+	value := sessionCookie(r, q.Secure)
+	if value == "" {
+		return c, false, nil
+	}
+	c.session, c.user, err = s.accounts.VerifyBrowser(r.Context(), value, q.Client, s.sessionTTL)
+	if errors.Is(err, accounts.ErrSignedOut) {
+		return c, false, nil
+	}
+	return c, err == nil, err
+}
+
+// form reads the fields of a form, each of which is there once, and not empty
+// unless it is optional.
+func form(w http.ResponseWriter, r *http.Request, into fields, optional ...string) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return httpguard.ProblemDetails{Status: http.StatusUnsupportedMediaType, Detail: "Send the form as application/x-www-form-urlencoded."}
@@ -139,7 +204,10 @@ func form(w http.ResponseWriter, r *http.Request, into fields) error {
 	}
 	for name, value := range into {
 		values := r.PostForm[name]
-		if len(values) != 1 || values[0] == "" || name == "token" && len(values[0]) > maxLinkToken {
+		if len(values) == 0 && slices.Contains(optional, name) {
+			continue
+		}
+		if len(values) != 1 || values[0] == "" && !slices.Contains(optional, name) || name == "token" && len(values[0]) > maxLinkToken {
 			return badRequest("The form is not complete.")
 		}
 		*value = values[0]
@@ -147,44 +215,63 @@ func form(w http.ResponseWriter, r *http.Request, into fields) error {
 	return nil
 }
 
-// showProblem shows what went wrong to the person who sent a form: with the form
-// again where that helps.
-func showProblem(w http.ResponseWriter, err error, again page) error {
-	var p httpguard.ProblemDetails
-	if !errors.As(err, &p) {
-		return err
-	}
-	again.Alert = p.Detail
-	if p == badLink || again.Token == "" {
-		again.Action, again.Text = "", ""
-	}
-	if p.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(p.RetryAfter.Seconds()+0.999)))
-	}
-	return show(w, p.Status, again)
+// ErrorPages shows the problem documents among the answers to requests for pages
+// as pages, those of the middleware included. It belongs into
+// httpguard.Options.Around; without it people see JSON there.
+func (s *Server) ErrorPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != homePage && !strings.HasPrefix(r.URL.Path, homePage+"/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &heldProblem{ResponseWriter: w}
+		next.ServeHTTP(held, r)
+		if held.status == 0 {
+			return
+		}
+		var problem struct{ Title, Detail string }
+		json.Unmarshal(held.body, &problem) // what is not told is not shown
+		data := struct{ Correlation string }{}
+		if held.status >= http.StatusInternalServerError {
+			data.Correlation = w.Header().Get(httpguard.CorrelationHeader)
+		}
+		err := s.show(w, held.status, "problem", page{
+			Title: problem.Title, Alert: problem.Detail, Data: data,
+			private: r.URL.Path == accountmail.ResetPath || r.URL.Path == accountmail.DisownPath,
+		})
+		if err != nil {
+			httpguard.Error(w, r, err)
+		}
+	})
 }
 
-// show answers with a page that is nobody else's to see, keep or frame.
-func show(w http.ResponseWriter, status int, p page) error {
-	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, p); err != nil {
-		return err
+// heldProblem passes an answer on, unless it is a problem document.
+type heldProblem struct {
+	http.ResponseWriter
+	status int // of a problem document
+	body   []byte
+	begun  bool
+}
+
+func (w *heldProblem) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *heldProblem) WriteHeader(status int) {
+	if !w.begun && status >= 400 && w.Header().Get("Content-Type") == "application/problem+json" {
+		w.begun, w.status = true, status
+		return
 	}
-	h := w.Header()
-	for name, value := range map[string]string{
-		"Content-Type":               "text/html; charset=utf-8",
-		"Content-Length":             strconv.Itoa(body.Len()),
-		"Content-Security-Policy":    pagePolicy,
-		"Referrer-Policy":            "no-referrer",
-		"X-Content-Type-Options":     "nosniff",
-		"X-Frame-Options":            "DENY",
-		"Cross-Origin-Opener-Policy": "same-origin",
-		"X-Robots-Tag":               "noindex",
-		"Cache-Control":              "no-store",
-	} {
-		h.Set(name, value)
+	if w.status != 0 {
+		return
 	}
-	w.WriteHeader(status)
-	w.Write(body.Bytes()) // a client that is gone is no error of ours
-	return nil
+	w.begun = w.begun || status >= 200
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *heldProblem) Write(b []byte) (int, error) {
+	if w.status != 0 {
+		w.body = append(w.body, b...)
+		return len(b), nil
+	}
+	w.begun = true
+	return w.ResponseWriter.Write(b)
 }

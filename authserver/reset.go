@@ -15,8 +15,7 @@ var forgotten = struct {
 	Detail string `json:"detail"`
 }{"If there is an account with this e-mail address, a link to choose a new password is on its way."}
 
-// forgotPassword takes a request for a link by mail. Nothing before the answer
-// depends on whether there is such an account.
+// forgotPassword takes a request for a link by mail.
 func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) error {
 	var email string
 	q, err := s.request(r)
@@ -26,7 +25,15 @@ func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := s.read(w, r, q.Event(gatehouse.PasswordResetFailed), fields{"email": &email}, "email"); err != nil {
 		return err
 	}
-	ctx := r.Context()
+	if err := s.requestReset(r.Context(), q, email); err != nil {
+		return err
+	}
+	return answer(w, http.StatusAccepted, forgotten)
+}
+
+// requestReset asks for a link by mail. Nothing of it depends on whether there is
+// such an account.
+func (s *Server) requestReset(ctx context.Context, q httpguard.Request, email string) error {
 	e := q.Event(gatehouse.PasswordResetRefused)
 	e.Time = s.now()
 	e.Account = s.accounts.AccountName(email)
@@ -37,10 +44,7 @@ func (s *Server) forgotPassword(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.guard.Observe(ctx, e); err != nil {
 		return err
 	}
-	if err := s.mail.RequestReset(e); err != nil {
-		return err
-	}
-	return answer(w, http.StatusAccepted, forgotten)
+	return s.mail.RequestReset(e)
 }
 
 // resetPassword sets a new password by the token of a link.

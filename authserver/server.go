@@ -12,6 +12,7 @@ import (
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 // Options are the parts of a Server.
@@ -21,6 +22,15 @@ type Options struct {
 	// Places tells where sessions are, for the list of devices. Default: nowhere
 	// known.
 	Places gatehouse.Places
+	// Log is where the account pages read what happened to an account. Default:
+	// they do not show it.
+	Log gatehouse.Log
+	// Attribution is what pages that show places must say, with its link.
+	// Default: nothing.
+	Attribution, AttributionURL string
+	// SessionTTL is how long somebody stays signed in to the account pages without
+	// asking for one. Default: 12 h.
+	SessionTTL time.Duration
 	// Mail tells account holders what happens, and mails them links. Default:
 	// nobody is told, and requests for new passwords come to nothing.
 	Mail *accountmail.Mailer
@@ -44,6 +54,12 @@ type Server struct {
 	requests gatehouse.Limit // for a new password, of one address
 	now      func() time.Time
 	origins  *http.CrossOriginProtection
+
+	log                         gatehouse.Log
+	attribution, attributionURL string
+	sessionTTL                  time.Duration
+	pages                       *web.Pages
+	own                         *http.CrossOriginProtection // of forms, which no other site has
 }
 
 // New returns a Server, or an error that names the option that is missing or
@@ -58,6 +74,12 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		guard: o.Guard, accounts: o.Accounts, places: o.Places, mail: o.Mail, now: o.Now, origins: http.NewCrossOriginProtection(),
 		requests: gatehouse.Limit{Threshold: cmp.Or(o.ResetRequests, 20), Window: time.Hour},
+		log:      o.Log, attribution: o.Attribution, attributionURL: o.AttributionURL,
+		sessionTTL: cmp.Or(o.SessionTTL, 12*time.Hour), own: http.NewCrossOriginProtection(),
+	}
+	var err error
+	if s.pages, err = parsePages(o.Now); err != nil {
+		return nil, fmt.Errorf("authserver: %w", err)
 	}
 	for _, origin := range o.TrustedOrigins {
 		if err := s.origins.AddTrustedOrigin(origin); err != nil {
@@ -97,7 +119,10 @@ func (s *Server) Register(mux *http.ServeMux) {
 	for pattern, handler := range routes {
 		mux.Handle(pattern, s.sameSite(handler))
 	}
-	s.registerPages(mux)
+	for pattern, handler := range s.pageRoutes() {
+		mux.Handle(pattern, handler)
+	}
+	mux.Handle("GET /assets/", web.Assets())
 }
 
 // Handler returns a handler of the routes alone, for httpguard's Wrap.
@@ -112,17 +137,17 @@ func (s *Server) Handler() http.Handler {
 func Refusal(r *http.Request) gatehouse.Kind {
 	if r.Method == http.MethodPost {
 		switch r.URL.Path {
-		case signupPath:
+		case signupPath, signupPage:
 			return gatehouse.SignupRefused
-		case loginPath:
+		case loginPath, loginPage:
 			return gatehouse.LoginRefused
 		case refreshPath:
 			return gatehouse.TokenRefreshRefused
-		case passwordPath:
+		case passwordPath, passwordPage:
 			return gatehouse.PasswordChangeRefused
-		case stepUpPath:
+		case stepUpPath, stepUpPage:
 			return gatehouse.StepUpRefused
-		case forgotPath, resetPath, accountmail.ResetPath, accountmail.DisownPath:
+		case forgotPath, forgotPage, resetPath, accountmail.ResetPath, accountmail.DisownPath:
 			return gatehouse.PasswordResetRefused
 		}
 	}

@@ -106,7 +106,7 @@ func (s *site) start() *site {
 	service, err := accounts.New(accounts.Options{Store: s.store, Hasher: s.hashes, Now: s.now})
 	must(err)
 	s.accounts = service
-	o := authserver.Options{Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins}
+	o := authserver.Options{Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins, Log: s.store}
 	if s.mail != nil {
 		o.Mail = s.mail(service) // which may change the rules
 	}
@@ -123,6 +123,7 @@ func (s *site) start() *site {
 	must(err)
 	chain := httpguard.New(g, httpguard.Options{
 		Clients: proxied, Refusal: authserver.Refusal, Now: s.now, Logger: slog.New(slog.DiscardHandler),
+		Around: []func(http.Handler) http.Handler{server.ErrorPages},
 		OnError: func(_ *http.Request, err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

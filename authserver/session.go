@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -75,26 +76,38 @@ func bearer(r *http.Request) (string, bool) {
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request, c call) error {
-	if err := s.accounts.Logout(r.Context(), c.session); err != nil {
-		return err
-	}
-	if _, err := s.guard.Observe(r.Context(), s.event(c, gatehouse.LoggedOut)); err != nil {
+	if err := s.leave(r.Context(), c); err != nil {
 		return err
 	}
 	return done(w)
+}
+
+// leave ends the caller's session.
+func (s *Server) leave(ctx context.Context, c call) error {
+	if err := s.accounts.Logout(ctx, c.session); err != nil {
+		return err
+	}
+	_, err := s.guard.Observe(ctx, s.event(c, gatehouse.LoggedOut))
+	return err
 }
 
 func (s *Server) logoutAll(w http.ResponseWriter, r *http.Request, c call) error {
 	if _, err := s.accounts.LogoutEverywhere(r.Context(), c.session.User); err != nil {
 		return err
 	}
-	e := s.event(c, gatehouse.LoggedOutEverywhere)
-	d, err := s.guard.Observe(r.Context(), e)
-	if err != nil {
+	if err := s.tell(r.Context(), s.event(c, gatehouse.LoggedOutEverywhere)); err != nil {
 		return err
 	}
-	s.mail.Tell(r.Context(), e, d)
 	return done(w)
+}
+
+// tell records an event and tells the account holder of it.
+func (s *Server) tell(ctx context.Context, e gatehouse.Event) error {
+	d, err := s.guard.Observe(ctx, e)
+	if err == nil {
+		s.mail.Tell(ctx, e, d)
+	}
+	return err
 }
 
 // person is a user as they see themselves.
