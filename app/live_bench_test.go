@@ -147,8 +147,9 @@ func count(lines *bufio.Reader, told *atomic.Int64) {
 		case bytes.HasPrefix(line, []byte("event: missed")):
 			missed = true
 		case missed && bytes.HasPrefix(line, []byte("data: ")):
-			n, _ := strconv.Atoi(strings.TrimSpace(string(line[len("data: "):])))
-			told.Add(int64(n))
+			n, _, _ := strings.Cut(string(line[len("data: "):]), " ")
+			more, _ := strconv.Atoi(n)
+			told.Add(int64(more))
 			missed = false
 		}
 	}

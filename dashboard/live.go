@@ -123,9 +123,14 @@ func (h *hub) events(items []*gatehouse.Record, missed int) []byte {
 		out.WriteString("\n")
 	}
 	if missed > 0 {
-		fmt.Fprintf(&out, "event: missed\ndata: %d\n\n", missed)
+		out.Write(missedEvent(missed))
 	}
 	return out.Bytes()
+}
+
+// missedEvent tells of findings that are not sent.
+func missedEvent(n int) []byte {
+	return fmt.Appendf(nil, "event: missed\ndata: %d more just now. <a href=\"/findings\">All findings</a>\n\n", n)
 }
 
 func (h *hub) broadcast(f frame) {
@@ -204,7 +209,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error
 			}
 			text := f.text // shared by all
 			if n := missed(); n > 0 {
-				text = fmt.Appendf(text[:len(text):len(text)], "event: missed\ndata: %d\n\n", n)
+				text = append(text[:len(text):len(text)], missedEvent(n)...)
 			}
 			if !send(text) {
 				return nil

@@ -87,8 +87,9 @@ func TestStorm(t *testing.T) {
 				critical++
 			}
 		case "missed":
-			n, _ := strconv.Atoi(data)
-			told += n
+			n, _, _ := strings.Cut(data, " ")
+			more, _ := strconv.Atoi(n)
+			told += more
 		}
 		if told == storm {
 			close(all)
