@@ -28,6 +28,7 @@ func (s *Server) routes() []route {
 		s.userActRoutes(),
 		s.blockRoutes(),
 		s.ruleRoutes(),
+		s.operatorRoutes(),
 		s.logRoutes(),
 		s.failuresRoutes(),
 	)
@@ -48,6 +49,7 @@ var sections = []section{
 	{"Rules", "/rules", "sliders-horizontal", accounts.Viewer},
 	{"Log", "/log", "scroll-text", accounts.Viewer},
 	{"Failed logins", "/failures", "flame", accounts.Viewer},
+	{"Operators", "/operators", "key-round", accounts.Administrator},
 }
 
 // Routes lists the pattern of each route with the least role that it needs; it is

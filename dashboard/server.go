@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -38,6 +39,9 @@ type Options struct {
 	// SetupToken opens the page that creates the first administrator, as long as
 	// there is none. It must be hard to guess. Default: that page stays shut.
 	SetupToken string
+	// InviteKey signs the links that invite operators; nodes share it. At least 16
+	// bytes. Default: random, good for one process.
+	InviteKey []byte
 	// SessionTTL is how long an operator stays signed in without asking for
 	// anything. Default: 12 h.
 	SessionTTL time.Duration
@@ -113,6 +117,12 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("dashboard: Options.Guard, Blocks, Log, Stats and Feed are required")
 	case o.SetShadow == nil || o.Allowed == nil || o.Health == nil:
 		return nil, errors.New("dashboard: Options.SetShadow, Allowed and Health are required")
+	case o.InviteKey != nil && len(o.InviteKey) < 16:
+		return nil, errors.New("dashboard: Options.InviteKey is shorter than 16 bytes")
+	}
+	if o.InviteKey == nil {
+		o.InviteKey = make([]byte, 32)
+		rand.Read(o.InviteKey) // never fails (crypto/rand)
 	}
 	o.SessionTTL = cmp.Or(o.SessionTTL, 12*time.Hour)
 	if o.Now == nil {

@@ -1,0 +1,206 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/canonical"
+	"github.com/fluxstudio/gatehouse/httpguard"
+)
+
+func (s *Server) operatorRoutes() []route {
+	return []route{
+		{"GET /operators", accounts.Administrator, s.operatorsPage},
+		{"POST /operators/role", accounts.Administrator, s.changeRole},
+		{"POST /operators/invite", accounts.Administrator, s.invite},
+		{"GET /invite", "", s.invitationPage},
+		{"POST /invite", "", s.accept},
+	}
+}
+
+// operatorsShown is how many operators a page lists.
+const operatorsShown = 50
+
+// operatorsList is the page of those who may use the dashboard.
+type operatorsList struct {
+	Rows   []operatorRow
+	Pager  pager
+	Roles  []roleChoice
+	Form   inviteForm
+	Link   string // of an invitation that was just made; it is not shown again
+	Invite invitation
+	Until  time.Time // the link is good
+	Known  bool      // the invitation is for an account that there is
+}
+
+type operatorRow struct {
+	accounts.User
+	Self     bool
+	SignedIn time.Time // when last; zero: not as far as is known
+	Sessions int       // that live
+}
+
+// roleChoice is a role and what it is for.
+type roleChoice struct {
+	Role  accounts.Role
+	About string
+}
+
+var roleChoices = []roleChoice{
+	{accounts.Viewer, "sees everything and changes nothing"},
+	{accounts.Analyst, "also blocks addresses, ends sessions and exports the log"},
+	{accounts.Administrator, "also locks accounts, changes roles, rules and the allow list"},
+}
+
+// inviteForm is the form that invites, as it was filled in.
+type inviteForm struct {
+	Email string
+	Role  accounts.Role
+	Open  bool // there is something to be looked at
+}
+
+func (s *Server) operatorsPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return s.showOperators(w, r, v, http.StatusOK, operatorsList{Form: inviteForm{Role: accounts.Viewer}}, "")
+}
+
+func (s *Server) showOperators(w http.ResponseWriter, r *http.Request, v visitor, status int, l operatorsList, alert string) error {
+	all, err := s.Accounts.Operators(r.Context())
+	if err != nil {
+		return err
+	}
+	l.Roles = roleChoices
+	l.Pager = pagerOf(r.URL.Query(), "/operators", len(all), operatorsShown)
+	for _, u := range all[l.Pager.begin:l.Pager.end] {
+		row := operatorRow{User: u, Self: u.ID == v.user.ID}
+		if err := s.lastSeen(r.Context(), &row); err != nil {
+			return err
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return s.show(w, r, v, status, "operators", page{Title: "Operators", Section: "/operators", Alert: alert, Data: l})
+}
+
+// lastSeen finds out when somebody signed in last: by the log, or by their sessions
+// where the log does not go back as far.
+func (s *Server) lastSeen(ctx context.Context, row *operatorRow) error {
+	sessions, err := s.Accounts.Sessions(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	row.Sessions = len(sessions)
+	for _, session := range sessions {
+		if session.Authenticated.After(row.SignedIn) {
+			row.SignedIn = session.Authenticated
+		}
+	}
+	q := gatehouse.Query{User: row.ID, Kinds: []gatehouse.Kind{gatehouse.LoginSucceeded}, Limit: 1}
+	for r, err := range s.Log.Query(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if r.Time.After(row.SignedIn) {
+			row.SignedIn = r.Time
+		}
+	}
+	return nil
+}
+
+// changeRole gives somebody another role, or none. It holds from their next request
+// on, since each asks for the role anew.
+func (s *Server) changeRole(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	role, err := accounts.ParseRole(r.PostForm.Get("role"))
+	if err != nil || r.PostForm.Get("role") == "" {
+		return unprocessable("Choose a role: viewer, analyst, administrator or, to take it away, holder.")
+	}
+	reason := gatehouse.CleanText(strings.TrimSpace(r.PostForm.Get("reason")), gatehouse.MaxText)
+	if reason == "" {
+		return s.mendOperators(w, r, v, unprocessable("Say why: whoever looks at the log later will ask."))
+	}
+	user, err := s.Accounts.User(r.Context(), r.PostForm.Get("user"))
+	if err != nil {
+		return err
+	}
+	if user.Role == role {
+		return back(w, r, "/operators", "role")
+	}
+	if user.Role == accounts.Holder {
+		// They would get it without having agreed to it or even knowing of it.
+		return s.mendOperators(w, r, v, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This account has no role, or not any more. Invite it instead."})
+	}
+	changed, err := s.Accounts.SetRole(r.Context(), user.ID, role)
+	if errors.Is(err, accounts.ErrLastAdministrator) {
+		return s.mendOperators(w, r, v, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This is the last administrator. Make somebody else one first."})
+	}
+	if err != nil {
+		return err
+	}
+	e := s.event(v, gatehouse.RoleChanged)
+	e.User, e.Account = changed.ID, changed.Account
+	e.Reason = fmt.Sprintf("%s to %s: %s", user.Role, role, reason)
+	if _, err := s.Guard.Observe(r.Context(), e); err != nil {
+		return err
+	}
+	if user.ID == v.user.ID { // who may not look at the page any more
+		return back(w, r, map[bool]string{true: "/login", false: "/"}[role == accounts.Holder], "role")
+	}
+	return back(w, r, "/operators", "role")
+}
+
+// mendOperators shows the page with what was wrong.
+func (s *Server) mendOperators(w http.ResponseWriter, r *http.Request, v visitor, err error) error {
+	p := problemOf(err)
+	return s.showOperators(w, r, v, p.Status, operatorsList{Form: inviteForm{Role: accounts.Viewer}}, p.Detail)
+}
+
+// invite makes a link by which somebody gets a role, and shows it once.
+func (s *Server) invite(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	l := operatorsList{Form: inviteForm{Email: strings.TrimSpace(r.PostForm.Get("email")), Open: true}}
+	role, err := accounts.ParseRole(r.PostForm.Get("role"))
+	if err != nil || role == accounts.Holder {
+		return unprocessable("Choose a role: viewer, analyst or administrator.")
+	}
+	l.Form.Role = role
+	account, err := canonical.Email(l.Form.Email)
+	if err != nil {
+		return s.showOperators(w, r, v, http.StatusUnprocessableEntity, l, "Write an e-mail address like ada@example.com.")
+	}
+	known, user, err := s.userOf(r.Context(), account)
+	switch {
+	case err != nil:
+		return err
+	case known && user.Role != accounts.Holder:
+		return s.showOperators(w, r, v, http.StatusConflict, l, fmt.Sprintf("%s has the role %s already. Change it in the list.", account, user.Role))
+	case known && !user.Locked.IsZero():
+		return s.showOperators(w, r, v, http.StatusConflict, l, fmt.Sprintf("%s is locked. Unlock the account first.", account))
+	}
+	l.Invite = invitation{Email: l.Form.Email, Role: role, By: v.user.ID, Issued: s.Now()}
+	scheme := "http"
+	if v.Secure {
+		scheme = "https"
+	}
+	link := url.URL{Scheme: scheme, Host: r.Host, Path: "/invite", RawQuery: url.Values{"token": {l.Invite.seal(s.InviteKey)}}.Encode()}
+	l.Link, l.Known, l.Until, l.Form = link.String(), known, l.Invite.until(), inviteForm{Role: accounts.Viewer}
+	return s.showOperators(w, r, v, http.StatusOK, l, "")
+}
+
+// userOf returns the user with an account name, if there is one.
+func (s *Server) userOf(ctx context.Context, account string) (bool, accounts.User, error) {
+	found, err := s.Accounts.Search(ctx, account, "", 1) // itself is the first that begins with it
+	if err != nil || len(found) == 0 || found[0].Account != account {
+		return false, accounts.User{}, err
+	}
+	return true, found[0], nil
+}
