@@ -1,0 +1,211 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
+)
+
+var invitePath = regexp.MustCompile(`id="invite-link">http://[^/]+(/invite\?token=[A-Za-z0-9._-]+)<`)
+
+// invite makes a link, and returns its path.
+func (b *browser) invite(email string, role accounts.Role) string {
+	b.t.Helper()
+	a := b.post("/operators/invite", url.Values{"email": {email}, "role": {string(role)}})
+	m := invitePath.FindStringSubmatch(a.body)
+	if a.status != http.StatusOK || m == nil {
+		b.t.Fatalf("inviting %s: %d %s", email, a.status, a.body)
+	}
+	return m[1]
+}
+
+// accept fills in the page of a link.
+func (b *browser) accept(link, secret string) answer {
+	b.t.Helper()
+	u, err := url.Parse(link)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.post("/invite", url.Values{"token": {u.Query().Get("token")}, "name": {"Eve"}, "password": {secret}})
+}
+
+// operator returns somebody with an account.
+func (s *site) operator(account string) accounts.User {
+	s.t.Helper()
+	found, err := s.service.Search(s.t.Context(), account, "", 1)
+	if err != nil || len(found) != 1 || found[0].Account != account {
+		s.t.Fatalf("%s: %v %v", account, found, err)
+	}
+	return found[0]
+}
+
+// roleChanges returns what the log says of changes of roles, newest first.
+func (s *site) roleChanges() []gatehouse.Record {
+	s.t.Helper()
+	return s.records(gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.RoleChanged}})
+}
+
+func (s *site) records(q gatehouse.Query) (found []gatehouse.Record) {
+	s.t.Helper()
+	for r, err := range s.store.Query(s.t.Context(), q) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+func TestInviteSomebodyNew(t *testing.T) {
+	s := newSite(t)
+	ada := s.signIn(accounts.Administrator)
+	link := ada.invite("Eve@example.com", accounts.Analyst)
+	if again := ada.get("/operators"); strings.Contains(again.body, "token=") {
+		t.Error("the link is shown again")
+	}
+	eve := s.browser()
+	if a := eve.get(link); a.status != http.StatusOK || !strings.Contains(a.body, "administrator@example.com invites eve@example.com") || !strings.Contains(a.body, "new-password") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := eve.accept(link, "eve"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "too short") {
+		t.Fatalf("a bad password: %d %s", a.status, a.body)
+	}
+	if a := eve.accept(link, "nine loud otters"); a.status != http.StatusSeeOther || a.location != "/?done=invited" {
+		t.Fatalf("%d %s %s", a.status, a.location, a.body)
+	}
+	if a := eve.get("/blocks"); a.status != http.StatusOK || !strings.Contains(a.body, `action="/blocks/place"`) {
+		t.Errorf("as an analyst: %d", a.status)
+	}
+	log := s.roleChanges()
+	if len(log) != 1 || log[0].Actor != "administrator@example.com" || log[0].Account != "eve@example.com" || log[0].Reason != "invited as analyst" {
+		t.Errorf("on record: %+v", log)
+	}
+	for _, a := range []answer{s.browser().get(link), s.browser().accept(link, "nine loud otters"), s.browser().accept(link, "other words here")} {
+		if a.status != http.StatusNotFound {
+			t.Errorf("the link again: %d", a.status)
+		}
+	}
+}
+
+func TestInviteAnAccountThatThereIs(t *testing.T) {
+	s := newSite(t)
+	ada := s.signIn(accounts.Administrator)
+	s.signIn(accounts.Holder)
+	link := ada.invite("holder@example.com", accounts.Viewer)
+	b := s.browser()
+	if a := b.get(link); a.status != http.StatusOK || !strings.Contains(a.body, "current-password") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := b.accept(link, "not the password"); a.status != http.StatusUnauthorized || s.operator("holder@example.com").Role != accounts.Holder {
+		t.Fatalf("with another password: %d", a.status)
+	}
+	if a := b.accept(link, password); a.location != "/?done=invited" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := b.get("/"); a.status != http.StatusOK {
+		t.Errorf("signed in: %d", a.status)
+	}
+	if a := ada.post("/operators/invite", url.Values{"email": {"holder@example.com"}, "role": {"analyst"}}); a.status != http.StatusConflict {
+		t.Errorf("who has a role is invited: %d", a.status)
+	}
+
+	// What was taken away does not come back by the old link.
+	ada.post("/operators/role", url.Values{"user": {s.operator("holder@example.com").ID}, "role": {"holder"}, "reason": {"left"}})
+	if a := b.get("/"); a.status != http.StatusForbidden {
+		t.Errorf("with the role taken away: %d", a.status)
+	}
+	if a := b.accept(link, password); a.status != http.StatusNotFound || s.operator("holder@example.com").Role != accounts.Holder {
+		t.Errorf("the old link: %d", a.status)
+	}
+}
+
+func TestInvitationsThatAreNotGood(t *testing.T) {
+	s := newSite(t)
+	ada := s.signIn(accounts.Administrator)
+	if _, err := s.service.CreateOperator(t.Context(), "bob@example.com", password, "Bob", accounts.Administrator); err != nil {
+		t.Fatal(err)
+	}
+	bad := func(when, link string) {
+		t.Helper()
+		if a := s.browser().get(link); a.status != http.StatusNotFound {
+			t.Errorf("%s, its page: %d", when, a.status)
+		}
+		if a := s.browser().accept(link, password); a.status != http.StatusNotFound {
+			t.Errorf("%s, accepted: %d", when, a.status)
+		}
+	}
+	link := ada.invite("eve@example.com", accounts.Viewer)
+	bad("none", "/invite?token=")
+	bad("without its signature", strings.SplitAfter(link, ".")[0])
+	bad("another signature", link[:len(link)-4]+"AAAA")
+	bad("a letter of it changed", strings.Replace(link, "token=ey", "token=eX", 1))
+	bad("too long", "/invite?token="+strings.Repeat("a", 60<<10))
+
+	s.advance(24*time.Hour + time.Second)
+	bad("a day later", link)
+	s.advance(-24*time.Hour - time.Second)
+	if a := s.browser().get(link); a.status != http.StatusOK {
+		t.Errorf("in time: %d", a.status)
+	}
+
+	// An administrator who is none any more gets nobody in, least of all themselves.
+	self := s.operator("administrator@example.com")
+	if a := ada.post("/operators/role", url.Values{"user": {self.ID}, "role": {"viewer"}, "reason": {"less is more"}}); a.location != "/?done=role" {
+		t.Fatalf("stepping down: %d %s", a.status, a.body)
+	}
+	bad("its sender is no administrator", link)
+}
+
+func TestChangeRole(t *testing.T) {
+	s := newSite(t)
+	ada := s.signIn(accounts.Administrator)
+	eve := s.signIn(accounts.Analyst)
+	change := func(who, role, reason string) answer {
+		t.Helper()
+		return ada.post("/operators/role", url.Values{"user": {s.operator(who).ID}, "role": {role}, "reason": {reason}})
+	}
+	if a := change("administrator@example.com", "analyst", "retiring"); a.status != http.StatusConflict || !strings.Contains(a.body, "last administrator") {
+		t.Errorf("the last administrator: %d", a.status)
+	}
+	if a := change("analyst@example.com", "viewer", " "); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("without a reason: %d", a.status)
+	}
+	if a := change("analyst@example.com", "king", "why not"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a role that there is not: %d", a.status)
+	}
+	if a := ada.post("/operators/role", url.Values{"user": {"nobody"}, "role": {"viewer"}, "reason": {"x"}}); a.status != http.StatusNotFound {
+		t.Errorf("nobody: %d", a.status)
+	}
+	if n := len(s.roleChanges()); n != 0 {
+		t.Fatalf("%d changes on record", n)
+	}
+	if a := change("analyst@example.com", "viewer", "on leave <script>"); a.location != "/operators?done=role" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	log := s.roleChanges()
+	if len(log) != 1 || log[0].Actor != "administrator@example.com" || log[0].Account != "analyst@example.com" || log[0].Reason != "analyst to viewer: on leave <script>" {
+		t.Errorf("on record: %+v", log)
+	}
+	if a := eve.get("/blocks"); a.status != http.StatusOK || strings.Contains(a.body, `action="/blocks/place"`) {
+		t.Errorf("as a viewer: %d", a.status)
+	}
+	if a := change("analyst@example.com", "holder", "gone"); a.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := eve.get("/"); a.status != http.StatusForbidden {
+		t.Errorf("without a role: %d", a.status)
+	}
+	if a := change("analyst@example.com", "viewer", "back"); a.status != http.StatusConflict {
+		t.Errorf("who has no role gets one unasked: %d", a.status)
+	}
+	list := ada.get("/operators")
+	if !strings.Contains(list.body, "administrator@example.com") || strings.Contains(list.body, "analyst@example.com") {
+		t.Error("not the list of those with a role")
+	}
+}
