@@ -57,6 +57,11 @@ func TestWorking(t *testing.T) {
 		"empty":          func(*rules.Set) {},
 		"comments_only":  func(*rules.Set) {},
 		"windows_editor": func(s *rules.Set) { s.BotActivity.Enabled = false },
+		"shadow": func(s *rules.Set) {
+			s.BruteForce.Shadow, s.BruteForce.Limit.Threshold = true, 3
+			s.BotActivity.Shadow, s.BotActivity.Enabled = true, false
+			s.GeographicAnomaly.Shadow = true
+		},
 		"bounds": func(s *rules.Set) {
 			s.BruteForce.Limit = gatehouse.Limit{Threshold: 1, Window: time.Second}
 			s.BruteForce.Respond = rules.Responses{BlockIP: 365 * 24 * time.Hour}
