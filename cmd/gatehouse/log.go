@@ -182,7 +182,13 @@ func detail(r gatehouse.Record) string {
 	case r.Block != nil:
 		return "lifted by " + gatehouse.CleanText(r.Block.By, 60)
 	case r.Finding != nil:
-		return times(findingDetail(r.Finding), r.Finding.Count)
+		found := times(findingDetail(r.Finding), r.Finding.Count)
+		if r.Finding.Shadow {
+			found += ", in the shadow"
+		}
+		return found
+	case r.Actor != "":
+		return strings.TrimPrefix(gatehouse.CleanText(r.Reason, 60)+" by "+gatehouse.CleanText(r.Actor, 60), " ")
 	}
 	return times(gatehouse.CleanText(or(r.Reason, r.Device.Name), 60), r.Count)
 }
