@@ -95,10 +95,7 @@ var units = []struct {
 // Duration writes d in words, in at most two units: "15 minutes", "1 hour 30 minutes".
 // Below a second it writes milliseconds.
 func Duration(d time.Duration) string {
-	if d < 0 {
-		d = -d
-	}
-	if d < time.Second {
+	if d = d.Abs(); d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	}
 	for i, u := range units {
@@ -122,11 +119,7 @@ func Ago(t, now time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	d := now.Sub(t)
-	ahead := d < 0
-	if ahead {
-		d = -d
-	}
+	ahead, d := now.Before(t), now.Sub(t).Abs()
 	for _, u := range units {
 		if d < u.length {
 			continue
