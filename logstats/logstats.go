@@ -78,8 +78,9 @@ type Store interface {
 	// of failed and refused logins at or after since and before until; a zero
 	// until is no bound. A record that stands for several refusals is one.
 	Targets(ctx context.Context, since, until time.Time, limit int) (Targets, error)
-	// DeleteCounts removes at most limit counts of slots that began before an
-	// instant, oldest first, and returns how many.
+	// DeleteCounts removes at most limit counts of the days (UTC) that had ended at
+	// an instant, oldest first, and returns how many; a store may keep several of
+	// one slot.
 	DeleteCounts(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

@@ -55,7 +55,7 @@ func (l *link) next(r *row) chain.Head {
 // move says that the record of next was added.
 func (l *link) move(head chain.Head, a *addition) {
 	l.head, l.moved = head, true
-	l.added.add(a.counts)
+	l.added.add(a.counts, l.node)
 }
 
 // seal signs how far the chain has come, before the transaction is committed.

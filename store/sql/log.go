@@ -22,6 +22,9 @@ func (s *Store) Query(ctx context.Context, q gatehouse.Query) iter.Seq2[gatehous
 	return func(yield func(gatehouse.Record, error) bool) {
 		sel := newSelection(q)
 		from, err := s.start(ctx, q)
+		if err == nil && sel.bounds != nil {
+			err = s.choose(ctx, sel)
+		}
 		if err != nil {
 			yield(gatehouse.Record{}, err)
 			return
@@ -73,6 +76,17 @@ func (s *Store) start(ctx context.Context, q gatehouse.Query) (position, error) 
 		return after, nil
 	}
 	return from, nil
+}
+
+// choose decides how a network is looked for.
+func (s *Store) choose(ctx context.Context, sel *selection) error {
+	n, err := look(ctx, s, func(ctx context.Context, h *handle) (int, error) {
+		return one(ctx, h, scanInt, countText, sel.bounds...)
+	})
+	if err == nil && n >= dense {
+		sel.byTime()
+	}
+	return err
 }
 
 func scanPosition(read scan) (p position, err error) {

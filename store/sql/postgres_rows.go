@@ -3,8 +3,6 @@ package sql
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,7 +33,7 @@ func (s *postgresSession) add(ctx context.Context, l *link, rows []addition) err
 	}
 	if l.moved {
 		head = l.seal()
-		s.next.Queue(putCountsText, l.added.args(l.node)...)
+		s.next.Queue(putCountsText, l.added.args()...)
 		s.next.Queue(putHeadText, head.Node, atEnd, head.Seq, head.Hash[:], head.Signature)
 	}
 	s.moving = &head
@@ -84,7 +82,7 @@ func (s *postgresSession) addAtOnce(ctx context.Context, l *link, rows []additio
 	var batch pgx.Batch
 	added := int64(0)
 	args := append(part.args(l.node), head.Seq, head.Hash[:], head.Signature, old.Seq, old.Hash[:], old.Signature)
-	batch.Queue(insertAtOnceText, append(args, l.added.args(l.node)[:4]...)...).
+	batch.Queue(insertAtOnceText, append(args, l.added.args()...)...).
 		Exec(func(tag pgconn.CommandTag) error {
 			added = tag.RowsAffected()
 			return nil
@@ -116,27 +114,27 @@ const insertAtOnceText = `WITH moved AS (
 		UPDATE log_heads SET seq = $16, hash = $17, signature = $18 WHERE node = $13 AND stands = 'end'
 		AND seq = $19 AND hash = $20 AND signature IS NOT DISTINCT FROM $21::bytea RETURNING 1
 	), counted AS (
-		INSERT INTO log_counts (name, slot, country, node, n)
-		SELECT name, slot, country, $13::text, n FROM unnest($22::text[], $23::bigint[], $24::text[], $25::bigint[]) AS given (name, slot, country, n)
+		INSERT INTO log_counts (span, name, slot, country, node, n)
+		SELECT * FROM unnest($22::bigint[], $23::text[], $24::bigint[], $25::text[], $26::text[], $27::bigint[])
 		WHERE EXISTS (SELECT 1 FROM moved) ` + addToCounts + `
 	) INSERT INTO security_log (` + columns + `, node, chain_seq, hash) ` + givenRows + `
 	WHERE EXISTS (SELECT 1 FROM moved) ORDER BY chain_seq`
 
-// putCountsText adds to counts that are given as columns, in the order of the
-// table.
-const putCountsText = `INSERT INTO log_counts (name, slot, country, node, n)
-	SELECT name, slot, country, $5::text, n FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS given (name, slot, country, n)
-	` + addToCounts
+// putCountsText adds to counts that are given as columns.
+const putCountsText = "INSERT INTO log_counts (span, name, slot, country, node, n) SELECT * FROM " +
+	"unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[]) " + addToCounts
 
 // args are what putCountsText takes.
-func (t tally) args(node string) []any {
-	keys := slices.SortedFunc(maps.Keys(t), compareKeys)
-	names, countries := make([]string, len(keys)), make([]string, len(keys))
-	slots, sums := make([]int64, len(keys)), make([]int64, len(keys))
-	for i, key := range keys {
-		names[i], slots[i], countries[i], sums[i] = key.name, key.slot, key.country, t[key]
+func (t tally) args() []any {
+	var (
+		names, countries, nodes []string
+		spans, slots, sums      []int64
+	)
+	for _, k := range t.keys() {
+		spans, names, slots = append(spans, k.span), append(names, k.name), append(slots, k.slot)
+		countries, nodes, sums = append(countries, k.country), append(nodes, k.node), append(sums, t[k])
 	}
-	return []any{names, slots, countries, sums, node}
+	return []any{spans, names, slots, countries, nodes, sums}
 }
 
 const givenRows = `SELECT ` + columns + `, $13::text, chain_seq, hash

@@ -24,10 +24,22 @@ type selection struct {
 	args   []any
 	legs   []string // conditions, each of which walks an index
 	filter string
+	bounds []any  // first and last address of the network whose range is walked
+	within string // that range, as a filter
 }
 
+// Sizes of pages.
+const (
+	shortPage = 256
+	longPage  = 1024
+)
+
+// dense is how many records a network may have for its range to be walked. Of one
+// that has more, walking the log by time comes across a page soon.
+const dense = 20_000
+
 func newSelection(q gatehouse.Query) *selection {
-	s := &selection{size: 256}
+	s := &selection{size: shortPage}
 	if q.Prefix.IsValid() {
 		s.prefix = gatehouse.CleanPrefix(q.Prefix)
 	}
@@ -49,10 +61,7 @@ func newSelection(q gatehouse.Query) *selection {
 	if q.User != "" {
 		user := s.arg(q.User)
 		if s.legs == nil {
-			s.legs = []string{
-				"user_id = " + user,
-				"account = " + user + " AND (user_id IS NULL OR user_id <> " + user + ")",
-			}
+			s.legs = []string{"user_id = " + user, "account = " + user} // a record may be of both
 		} else {
 			s.filter += " AND (user_id || '' = " + user + " OR account || '' = " + user + ")"
 		}
@@ -80,15 +89,29 @@ func (s *selection) network() {
 	if s.prefix.Addr().Is4() {
 		wide = s.prefix.Bits() < 16
 	}
-	switch {
-	case s.legs != nil || wide:
-		s.filter += " AND NOT (ip < " + s.arg(lo) + " OR ip > " + s.arg(hi) + ")"
-	case s.prefix.IsSingleIP():
+	if s.legs == nil && s.prefix.IsSingleIP() {
 		s.legs = []string{"ip = " + s.arg(lo)}
-	default:
-		s.legs = []string{"ip >= " + s.arg(lo) + " AND ip <= " + s.arg(hi)}
-		s.size = 1024 // as each page searches the whole range
+		return
 	}
+	first, last := s.arg(lo), s.arg(hi)
+	within := " AND NOT (ip < " + first + " OR ip > " + last + ")"
+	if s.legs != nil || wide {
+		s.filter += within
+		return
+	}
+	s.legs = []string{"ip >= " + first + " AND ip <= " + last}
+	s.bounds, s.within = []any{lo, hi}, within
+	s.size = longPage // as each searches the whole range
+}
+
+// countText counts the records in the range that is walked, up to dense.
+var countText = fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM security_log WHERE ip >= $1 AND ip <= $2 LIMIT %d) AS found", dense)
+
+// byTime has the log walked by time in place of the network's range.
+func (s *selection) byTime() {
+	s.filter += s.within
+	s.legs = []string{"time IS NOT NULL"}
+	s.size = min(s.size, shortPage)
 }
 
 func (s *selection) kinds(kinds []gatehouse.Kind) {
@@ -122,7 +145,7 @@ func (s *selection) page(from position) (string, []any) {
 	b.WriteString("SELECT seq, " + columns + " FROM (")
 	for i, leg := range s.legs {
 		if i > 0 {
-			b.WriteString(" UNION ALL ")
+			b.WriteString(" UNION ")
 		}
 		fmt.Fprintf(&b, "SELECT at, nr FROM (SELECT time AS at, seq AS nr FROM security_log WHERE %s%s"+
 			" AND time <= $%d AND (time < $%d OR seq < $%d) ORDER BY time DESC, seq DESC LIMIT $%d) AS leg%d",

@@ -84,11 +84,15 @@ func TestLogQueriesUseTheirIndex(t *testing.T) {
 	}
 }
 
-// A wide network is walked by time.
+// A wide network is walked by time, and so is one with many records.
 func TestWideNetworksAreWalkedByTime(t *testing.T) {
 	s := openTest(t, Options{})
-	for _, prefix := range []string{"0.0.0.0/0", "192.0.0.0/8", "::/0", "2001:d00::/24"} {
-		text, args := newSelection(gatehouse.Query{Prefix: netip.MustParsePrefix(prefix)}).page(position{math.MaxInt64, 0})
+	for _, prefix := range []string{"0.0.0.0/0", "192.0.0.0/8", "::/0", "2001:d00::/24", "192.0.2.0/24"} {
+		sel := newSelection(gatehouse.Query{Prefix: netip.MustParsePrefix(prefix)})
+		if sel.bounds != nil { // has many records
+			sel.byTime()
+		}
+		text, args := sel.page(position{math.MaxInt64, 0})
 		if got := plan(t, s, text, args...); !strings.Contains(got, "security_log_time") || strings.Contains(got, "security_log_ip") {
 			t.Errorf("%s:\n%s", prefix, got)
 		}

@@ -65,7 +65,7 @@ func (s sqliteSession) add(ctx context.Context, l *link, rows []addition) error 
 	if !l.moved {
 		return nil
 	}
-	if err := l.added.put(ctx, s.handle, l.node); err != nil {
+	if err := l.added.put(ctx, s.handle); err != nil {
 		return err
 	}
 	return putHead(ctx, s.handle, atEnd, l.seal())

@@ -12,7 +12,7 @@ import (
 // targetsText counts, among the newest records of failed and refused logins, those
 // of each account and address.
 const targetsText = `WITH seen AS (
-		SELECT account, ip FROM security_log WHERE kind IN ('` + string(gatehouse.LoginFailed) + `', '` + string(gatehouse.LoginRefused) + `')
+		SELECT account, ip FROM security_log WHERE kind || '' IN ('` + string(gatehouse.LoginFailed) + `', '` + string(gatehouse.LoginRefused) + `')
 		AND time >= $1 AND time < $2 ORDER BY time DESC LIMIT $3
 	)
 	SELECT * FROM (SELECT 0 AS what, CAST(NULL AS TEXT) AS account, CAST(NULL AS BYTEA) AS ip, count(*) AS n FROM seen) AS total

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/logstats"
+	"pgregory.net/rapid"
 )
 
 // CountingLog is a security log that counts its records.
@@ -27,6 +29,7 @@ func LogStats(t *testing.T, open func(t *testing.T) CountingLog) {
 	}{
 		{"records add what Of says, once", statsOfRecords},
 		{"counts are selected and summed up", statsQueries},
+		{"random counts agree with a model", statsModel},
 		{"targets are those of the newest failures", statsTargets},
 		{"old counts go, oldest first", statsDelete},
 	} {
@@ -135,6 +138,69 @@ func statsQueries(t *testing.T, l counted) {
 	}
 }
 
+// statsModel compares queries of any mixture with a loop over what was added.
+func statsModel(t *testing.T, l counted) {
+	names, countries := []string{"a", "b", "near:r:9"}, []string{"", "DE", "NL"}
+	steps := []time.Duration{0, 1, 15 * time.Minute, 45 * time.Minute, time.Hour, 5 * time.Hour, 24 * time.Hour, 48 * time.Hour, 25 * time.Hour}
+	var added []logstats.Count
+	rapid.Check(t, func(rt *rapid.T) {
+		counts := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) logstats.Count {
+			return count(rapid.IntRange(-300, 300).Draw(rt, "slot"), rapid.SampledFrom(names).Draw(rt, "name"),
+				rapid.SampledFrom(countries).Draw(rt, "country"), rapid.IntRange(-1, 9).Draw(rt, "n"))
+		}), 0, 20).Draw(rt, "counts")
+		if err := l.AddCounts(t.Context(), counts); err != nil {
+			rt.Fatal(err)
+		}
+		added = append(added, counts...)
+
+		bound := func(what string) time.Time {
+			if rapid.Bool().Draw(rt, "no "+what) {
+				return time.Time{}
+			}
+			at := count(rapid.IntRange(-301, 301).Draw(rt, what), "", "", 0).Slot
+			return at.Add(rapid.SampledFrom([]time.Duration{0, 0, 1, time.Minute}).Draw(rt, "late"))
+		}
+		q := logstats.Query{
+			Names: rapid.SliceOfN(rapid.SampledFrom(names), 0, 2).Draw(rt, "names"),
+			Since: bound("since"), Until: bound("until"),
+			Countries: rapid.SliceOfN(rapid.SampledFrom(countries), 0, 2).Draw(rt, "of countries"),
+			Step: rapid.SampledFrom(steps).Draw(rt, "step"), Worldwide: rapid.Bool().Draw(rt, "worldwide"),
+		}
+		got, err := l.Counts(t.Context(), q)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if want := modelCounts(added, q); len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+			rt.Fatalf("%+v:\n got %v\nwant %v", q, got, want)
+		}
+	})
+}
+
+func modelCounts(added []logstats.Count, q logstats.Query) []logstats.Count {
+	sums := map[logstats.Count]int{}
+	step := max(q.Step.Truncate(logstats.Slot), logstats.Slot)
+	for _, c := range added {
+		if c.N < 1 || len(q.Names) > 0 && !slices.Contains(q.Names, c.Name) || len(q.Countries) > 0 && !slices.Contains(q.Countries, c.Country) ||
+			c.Slot.Before(q.Since) || !q.Until.IsZero() && !c.Slot.Before(q.Until) {
+			continue
+		}
+		c.Slot = time.Unix(0, c.Slot.UnixNano()/int64(step)*int64(step)).UTC()
+		if q.Worldwide {
+			c.Country = ""
+		}
+		n := c.N
+		c.N = 0
+		sums[c] += n
+	}
+	var counts []logstats.Count
+	for c, n := range sums {
+		c.N = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, logstats.Compare)
+	return counts
+}
+
 func statsTargets(t *testing.T, l counted) {
 	none := l.targets(t, noon, time.Time{}, 5)
 	if none.Seen != 0 || !none.Complete || len(none.Accounts)+len(none.Addresses) > 0 {
@@ -169,20 +235,34 @@ func statsTargets(t *testing.T, l counted) {
 }
 
 func statsDelete(t *testing.T, l counted) {
-	l.add(t, count(0, "a", "", 1), count(1, "a", "NL", 1), count(2, "a", "", 1), count(2, "b", "", 1), count(3, "a", "", 1))
-	remove := func(limit, want int) {
+	const day = 96 // slots; noon is amid one
+	l.add(t, count(0, "a", "", 1), count(1, "a", "NL", 1), count(day, "a", "", 1), count(day, "b", "", 1), count(2*day-49, "a", "", 1), count(2*day-48, "c", "", 1))
+	remove := func(limit int) (n int) {
 		t.Helper()
-		n, err := l.DeleteCounts(t.Context(), count(3, "", "", 0).Slot, limit)
-		if err != nil || n != want {
-			t.Errorf("DeleteCounts: %d, %v; want %d", n, err, want)
+		n, err := l.DeleteCounts(t.Context(), count(2*day+3, "", "", 0).Slot, limit)
+		if err != nil {
+			t.Fatalf("DeleteCounts: %v", err)
+		}
+		return n
+	}
+	if n := remove(0); n != 0 {
+		t.Errorf("at most none: %d", n)
+	}
+	for range 100 {
+		n := remove(2)
+		if n > 2 {
+			t.Errorf("at most two: %d", n)
+		}
+		if n == 0 {
+			break
 		}
 	}
-	remove(0, 0)
-	remove(2, 2)
-	l.want(t, logstats.Query{Until: count(2, "", "", 0).Slot})
-	remove(10, 2)
-	remove(10, 0)
-	l.want(t, logstats.Query{}, count(3, "a", "", 1))
+	for _, step := range []time.Duration{0, time.Hour, 24 * time.Hour} { // the day that is not over stays
+		got, err := l.Counts(t.Context(), logstats.Query{Step: step, Worldwide: true})
+		if err != nil || len(got) != 1 || got[0].Name != "c" {
+			t.Errorf("in steps of %v: %v, %v", step, got, err)
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := l.AddCounts(ctx, []logstats.Count{count(0, "a", "", 1)}); err == nil {
