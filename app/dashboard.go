@@ -18,7 +18,7 @@ import (
 )
 
 // openDashboard puts the pages for operators together.
-func (a *App) openDashboard(ctx context.Context, service *accounts.Service, login *authserver.Server) error {
+func (a *App) openDashboard(ctx context.Context, keys accounts.Keys, service *accounts.Service, login *authserver.Server) error {
 	if !a.config.Dashboard.Enabled {
 		return nil
 	}
@@ -43,6 +43,7 @@ func (a *App) openDashboard(ctx context.Context, service *accounts.Service, logi
 		Attribution:    geoip.Attribution,
 		AttributionURL: geoip.AttributionURL,
 		SetupToken:     a.setup,
+		InviteKey:      keys.Derive("invitations"),
 		SessionTTL:     a.config.Dashboard.SessionTTL,
 		Now:            a.clock.now,
 		Logger:         a.logger,

@@ -88,7 +88,7 @@ func (a *App) wire(ctx context.Context, keys accounts.Keys, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := a.openDashboard(ctx, service, login); err != nil {
+	if err := a.openDashboard(ctx, keys, service, login); err != nil {
 		return err
 	}
 	return a.guardRoutes(login, keys)
