@@ -68,7 +68,7 @@ type App struct {
 	clients    *clientip.Finder
 	guard      *guard.Guard
 	handler    http.Handler
-	token      string            // of the control interface
+	token      string // of the control interface
 	accounts   *accounts.Service
 	dashboard  *dashboard.Server // nil: switched off
 	setup      string            // opens the page that creates the first administrator; empty: there is one
