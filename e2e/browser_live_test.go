@@ -29,3 +29,33 @@ func TestBrowserFindingArrivesLive(t *testing.T) {
 	}
 	p.Accessible()
 }
+
+// Who pauses the feed loses nothing, and who filters it sees what was asked for.
+func TestBrowserFeedPausesAndFilters(t *testing.T) {
+	s := start(t, cheapHash+proxied)
+	p := s.dashboard()
+	p.Listening()
+	p.Click(browser.Button("Pause"))
+	s.guess("ada@example.com", "192.0.2.1")
+	p.See("1 waiting")
+	p.Gone(browser.CSS("#feed .feed-item"))
+	p.Accessible()
+	p.Click(browser.CSS("[data-feed-pause]"))
+	p.Await(browser.CSS("#feed .feed-item[data-rule=brute_force]"))
+
+	p.Select(browser.Field("Severity"), "High and above")
+	scan := loginCall("bob@example.com", "wrong", "192.0.2.2")
+	scan.agent = "sqlmap/1.7"
+	arrived := p.Expect("#feed .feed-item", "sqlmap")
+	s.do(scan)
+	arrived()
+	warning := `document.querySelector("#feed .feed-item[data-severity=warning]").checkVisibility()`
+	if browser.Eval[bool](p, warning) {
+		t.Error("a warning is shown among what is high and above")
+	}
+	p.Select(browser.Field("Rule"), "Suspicious user agent")
+	p.Select(browser.Field("Severity"), "Any severity")
+	if !browser.Eval[bool](p, warning) || browser.Eval[bool](p, `document.querySelector("#feed .feed-item[data-rule=brute_force]").checkVisibility()`) {
+		t.Error("the rule's own findings, and no others, should be shown")
+	}
+}
