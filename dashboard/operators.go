@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,13 +11,11 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/canonical"
-	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
 func (s *Server) operatorRoutes() []route {
 	return []route{
 		{"GET /operators", accounts.Administrator, s.operatorsPage},
-		{"POST /operators/role", accounts.Administrator, s.changeRole},
 		{"POST /operators/invite", accounts.Administrator, s.invite},
 		{"GET /invite", "", s.invitationPage},
 		{"POST /invite", "", s.accept},
@@ -28,7 +25,8 @@ func (s *Server) operatorRoutes() []route {
 // operatorsShown is how many operators a page lists.
 const operatorsShown = 50
 
-// operatorsList is the page of those who may use the dashboard.
+// operatorsList is the page of those who may use the dashboard. Their roles are
+// changed as those of all users are; see giveRole.
 type operatorsList struct {
 	Rows   []operatorRow
 	Pager  pager
@@ -110,56 +108,6 @@ func (s *Server) lastSeen(ctx context.Context, row *operatorRow) error {
 		}
 	}
 	return nil
-}
-
-// changeRole gives somebody another role, or none. It holds from their next request
-// on, since each asks for the role anew.
-func (s *Server) changeRole(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	role, err := accounts.ParseRole(r.PostForm.Get("role"))
-	if err != nil || r.PostForm.Get("role") == "" {
-		return unprocessable("Choose a role: viewer, analyst, administrator or, to take it away, holder.")
-	}
-	reason := gatehouse.CleanText(strings.TrimSpace(r.PostForm.Get("reason")), gatehouse.MaxText)
-	if reason == "" {
-		return s.mendOperators(w, r, v, unprocessable("Say why: whoever looks at the log later will ask."))
-	}
-	user, err := s.Accounts.User(r.Context(), r.PostForm.Get("user"))
-	if err != nil {
-		return err
-	}
-	if user.Role == role {
-		return back(w, r, "/operators", "role")
-	}
-	if user.Role == accounts.Holder {
-		// They would get it without having agreed to it or even knowing of it.
-		return s.mendOperators(w, r, v, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This account has no role, or not any more. Invite it instead."})
-	}
-	changed, err := s.Accounts.SetRole(r.Context(), user.ID, role)
-	if errors.Is(err, accounts.ErrLastAdministrator) {
-		return s.mendOperators(w, r, v, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This is the last administrator. Make somebody else one first."})
-	}
-	if err != nil {
-		return err
-	}
-	e := s.event(v, gatehouse.RoleChanged)
-	e.User, e.Account = changed.ID, changed.Account
-	e.Reason = fmt.Sprintf("%s to %s: %s", user.Role, role, reason)
-	if _, err := s.Guard.Observe(r.Context(), e); err != nil {
-		return err
-	}
-	if user.ID == v.user.ID { // who may not look at the page any more
-		return back(w, r, map[bool]string{true: "/login", false: "/"}[role == accounts.Holder], "role")
-	}
-	return back(w, r, "/operators", "role")
-}
-
-// mendOperators shows the page with what was wrong.
-func (s *Server) mendOperators(w http.ResponseWriter, r *http.Request, v visitor, err error) error {
-	p := problemOf(err)
-	return s.showOperators(w, r, v, p.Status, operatorsList{Form: inviteForm{Role: accounts.Viewer}}, p.Detail)
 }
 
 // invite makes a link by which somebody gets a role, and shows it once.

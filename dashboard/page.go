@@ -88,7 +88,6 @@ var done = map[string]string{
 	"disallowed": "The address is off the allow list. Rules and blocks hold for it again.",
 	"shadow-on":  "The rule is in the shadow: it counts and writes down what it finds, and does nothing else.",
 	"shadow-off": "The rule is in force.",
-	"role":       "The role is changed. It holds from the next click on.",
 	"invited":    "Welcome. Your account may use the dashboard now.",
 }
 
