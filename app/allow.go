@@ -52,12 +52,15 @@ func (l *lists) readChosen(ctx context.Context, store *sqlstore.Store) error {
 			networks = append(networks, p)
 		}
 	}
-	before := l.chosen.Swap(&chosen)
-	if before != nil && slices.EqualFunc(*before, chosen, func(a, b dashboard.Allowed) bool { return a.Prefix == b.Prefix }) {
+	var before []dashboard.Allowed
+	if held := l.chosen.Swap(&chosen); held != nil {
+		before = *held
+	}
+	if slices.EqualFunc(before, chosen, func(a, b dashboard.Allowed) bool { return a.Prefix == b.Prefix }) {
 		return nil
 	}
 	l.operators.Swap(iplist.Of(networks...))
-	l.logger.Info("operators have added to the allow list", "networks", len(networks))
+	l.logger.Info("the operators' part of the allow list has changed", "networks", len(networks))
 	return nil
 }
 

@@ -39,8 +39,9 @@ func (a *App) readSettings(ctx context.Context) error {
 	return explained(errors.Join(a.applyRuleModes(ctx), a.applyAllowed(ctx)), "read the settings")
 }
 
-// changeSetting keeps a setting or, if v has no value, removes it, and applies it
-// here. The other nodes follow.
+// changeSetting keeps a setting, or removes it, and applies it here; the other nodes
+// follow. With an error nothing has changed. If it is kept and cannot be applied, this
+// node follows as the others do.
 func (a *App) changeSetting(ctx context.Context, v sqlstore.Setting, remove bool, apply func(context.Context) error) error {
 	a.choices.mu.Lock()
 	defer a.choices.mu.Unlock()
@@ -53,7 +54,10 @@ func (a *App) changeSetting(ctx context.Context, v sqlstore.Setting, remove bool
 	if err != nil {
 		return err
 	}
-	return apply(ctx)
+	if err := apply(ctx); err != nil {
+		a.logger.Warn("a setting is kept, and comes in force here with the next look at all of them", "scope", v.Scope, "name", v.Name, "error", err)
+	}
+	return nil
 }
 
 // settingsUntil applies settings whenever they may have changed, until ctx ends.
