@@ -9,12 +9,22 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/logstats"
+	"github.com/fluxstudio/gatehouse/rules"
 	"github.com/fluxstudio/gatehouse/store/memory"
 )
 
 // BenchmarkAdmit is the whole decision about an ordinary request: look-up in
 // 100,000 blocks, the name of its counter, and the count.
-func BenchmarkAdmit(b *testing.B) {
+func BenchmarkAdmit(b *testing.B) { benchmarkAdmit(b, nil) }
+
+// BenchmarkAdmitWithNearness is the same while it is counted how near it comes to
+// its threshold.
+func BenchmarkAdmitWithNearness(b *testing.B) {
+	benchmarkAdmit(b, logstats.NewNearness(rules.BotActivity, rules.BruteForce, rules.RapidSignup).Count)
+}
+
+func benchmarkAdmit(b *testing.B, onCount func(string, int, int)) {
 	blocks := memory.NewBlocks()
 	at := time.Now()
 	for i := range 100_000 {
@@ -28,6 +38,7 @@ func BenchmarkAdmit(b *testing.B) {
 	g, err := guard.New(guard.Options{
 		Windows: memory.NewWindows(memory.Options{}), Blocks: blocks,
 		Sightings: memory.NewSightings(memory.Options{}), Journal: memory.NewJournal(memory.Options{}),
+		OnCount: onCount,
 	})
 	if err != nil {
 		b.Fatal(err)
