@@ -65,6 +65,8 @@ func (e entry) Link() string {
 // Text is what the entry says besides its kind.
 func (e entry) Text() string {
 	switch {
+	case e.Kind == gatehouse.IPAddressUnblocked && e.Block != nil:
+		return gatehouse.FormatPrefix(e.Block.Prefix)
 	case e.Block != nil && e.Block.Rule == "":
 		return gatehouse.FormatPrefix(e.Block.Prefix) + ": " + e.Block.Reason
 	case e.Block != nil:

@@ -125,6 +125,8 @@ func (s *Server) unlock(ctx context.Context, u accounts.User, _ url.Values) (act
 	return acted{kind: gatehouse.AccountUnlocked, done: "user-open"}, s.Accounts.Unlock(ctx, u.ID)
 }
 
+// giveRole changes the role of somebody who has one. Who has none must be invited:
+// whoever signed up by an address need not be the person whose it is.
 func (s *Server) giveRole(ctx context.Context, u accounts.User, form url.Values) (acted, error) {
 	role, err := accounts.ParseRole(form.Get("role"))
 	if err != nil || !form.Has("role") {
@@ -132,6 +134,9 @@ func (s *Server) giveRole(ctx context.Context, u accounts.User, form url.Values)
 	}
 	if role == u.Role {
 		return acted{}, nil
+	}
+	if u.Role == accounts.Holder {
+		return acted{}, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This account has no role, or not any more. Invite its owner instead."}
 	}
 	_, err = s.Accounts.SetRole(ctx, u.ID, role)
 	return acted{kind: gatehouse.RoleChanged, detail: u.Role.String() + " to " + role.String(), done: "user-role"}, err

@@ -64,16 +64,11 @@ func (s *Server) whoIs(ctx context.Context, subject gatehouse.Subject) (accounts
 			return u, err
 		}
 	}
-	if name := subject.Account; name != "" {
-		found, err := s.Accounts.Search(ctx, name, "", 1)
-		if err != nil {
-			return accounts.User{}, err
-		}
-		if len(found) == 1 && found[0].Account == name {
-			return found[0], nil
-		}
+	known, u, err := s.userOf(ctx, subject.Account)
+	if err == nil && !known {
+		err = gatehouse.ErrNotFound
 	}
-	return accounts.User{}, gatehouse.ErrNotFound
+	return u, err
 }
 
 // nameAccounts fills in the account names of records that have the user's ID only.
