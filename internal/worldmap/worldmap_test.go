@@ -112,6 +112,27 @@ func TestCapitals(t *testing.T) {
 	}
 }
 
+// What d3-geo says, with which the countries were projected (scripts/worldmap.mjs).
+func TestProjection(t *testing.T) {
+	for _, c := range [][4]float64{
+		{0, 11, 1000.0, 482.4},
+		{38.72, -9.14, 900.0, 204.5},
+		{-41.29, 174.78, 1799.8, 776.9},
+		{64.15, -21.94, 867.9, 60.6},
+		{-33.45, -70.67, 582.6, 725.1},
+		{35.68, 139.69, 1649.9, 224.6},
+		{83.7, 11, 1000.0, 0.0},
+		{21.31, -157.86, 92.7, 324.8},
+		{66, -169.5, 1706.1, 52.4},
+		{66, -168.5, 293.9, 52.4},
+	} {
+		x, y := where(t, c[0], c[1])
+		if math.Abs(x-c[2]) > 0.11 || math.Abs(y-c[3]) > 0.11 {
+			t.Errorf("%v, %v is at %v, %v, want %v, %v", c[0], c[1], x, y, c[2], c[3])
+		}
+	}
+}
+
 // countries are the paths by the countries' names.
 func countries(t *testing.T) map[string]string {
 	t.Helper()
