@@ -11,6 +11,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/internal/web"
 	"github.com/fluxstudio/gatehouse/internal/worldmap"
 	"github.com/fluxstudio/gatehouse/logstats"
 )
@@ -61,12 +62,13 @@ type heatCell struct {
 // chosenHour is the hours that a cell of the heat map is made of.
 type chosenHour struct {
 	Name  string
-	Hours []failuresHour // newest first
+	Hours []failuresHour // in which a login failed, newest first
 	Most  int
+	None  int // how many other days had that hour, too
 }
 
 type failuresHour struct {
-	Name, Length string // a length is given where it is not an hour
+	Name, Length string // the length is given where it is not an hour
 	N            int
 	Link         string
 }
@@ -190,9 +192,13 @@ func (view *failuresView) choose(c *calendar) {
 	hours := c.of(q.Day-1, q.Hour)
 	slices.Reverse(hours)
 	for _, h := range hours {
+		if h.n == 0 {
+			chosen.None++
+			continue
+		}
 		f := failuresHour{Name: h.begin.Format("Mon 2 Jan 2006"), N: h.n, Link: q.records(h.begin, h.end)}
 		if length := h.end.Sub(h.begin); length != time.Hour {
-			f.Length = length.String()
+			f.Length = web.Duration(length) + " from " + h.begin.Format("15:04 -07:00")
 		}
 		chosen.Most = max(chosen.Most, h.n)
 		chosen.Hours = append(chosen.Hours, f)

@@ -197,7 +197,7 @@ func (r logRow) Detail() string {
 	if r.Count > 1 {
 		add("stands for " + web.Number(r.Count))
 	}
-	if r.Finding == nil && r.Block == nil {
+	if len(parts) == 0 {
 		add(r.Device.Name)
 	}
 	if r.Actor != "" {
