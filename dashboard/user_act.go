@@ -129,7 +129,7 @@ func (s *Server) unlock(ctx context.Context, u accounts.User, _ url.Values) (act
 // whoever signed up by an address need not be the person whose it is.
 func (s *Server) giveRole(ctx context.Context, u accounts.User, form url.Values) (acted, error) {
 	role, err := accounts.ParseRole(form.Get("role"))
-	if err != nil || !form.Has("role") {
+	if err != nil || form.Get("role") == "" {
 		return acted{}, unprocessable("The roles are holder, viewer, analyst and administrator.")
 	}
 	if role == u.Role {
