@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -89,22 +88,22 @@ func (s *Server) exportLog(w http.ResponseWriter, r *http.Request, v visitor) er
 	if _, err := s.Guard.Observe(r.Context(), e); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Disposition", `attachment; filename="gatehouse-log-`+e.Time.UTC().Format(exportNameTime)+"."+format+`"`)
-	out := bufio.NewWriterSize(&pacedWriter{w: w, control: http.NewResponseController(w)}, exportBuffer)
+	to := &pacedWriter{w: w, begin: func(h http.Header) {
+		h.Set("Content-Type", contentType)
+		h.Set("Content-Disposition", `attachment; filename="gatehouse-log-`+e.Time.UTC().Format(exportNameTime)+"."+format+`"`)
+	}}
+	out := bufio.NewWriterSize(to, exportBuffer)
 	records := jsonLines(out)
 	if f.csv {
 		records = csvLines(out)
 	}
-	if err := s.sendLog(r.Context(), *q, f.limit, records); err != nil {
-		// Part of it may have been sent. Only a connection that breaks shows that it is
-		// not all of it.
-		if r.Context().Err() == nil && !errors.Is(err, errClientGone) {
-			s.Logger.ErrorContext(r.Context(), "could not export all of the log", "error", err, "correlation_id", v.CorrelationID)
-		}
-		panic(http.ErrAbortHandler)
+	if err = s.sendLog(r.Context(), *q, f.limit, records); err == nil || !to.began {
+		return err
 	}
-	return nil
+	if r.Context().Err() == nil && !errors.Is(err, errClientGone) {
+		s.Logger.ErrorContext(r.Context(), "could not export all of the log", "error", err, "correlation_id", v.CorrelationID)
+	}
+	panic(http.ErrAbortHandler) // only a connection that breaks shows that this was not all
 }
 
 // recordLines writes records in one of the formats.
@@ -144,14 +143,18 @@ var errClientGone = errors.New("the client does not read")
 // pacedWriter gives each write its own time, in the place of one for all of the
 // answer.
 type pacedWriter struct {
-	w       io.Writer
-	control *http.ResponseController
+	w     http.ResponseWriter
+	begin func(http.Header) // before the first byte
+	began bool
 }
 
 func (p *pacedWriter) Write(b []byte) (int, error) {
-	err := p.control.SetWriteDeadline(time.Now().Add(exportStall))
-	if err != nil {
+	if err := http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(exportStall)); err != nil {
 		return 0, err
+	}
+	if !p.began {
+		p.began = true
+		p.begin(p.w.Header())
 	}
 	n, err := p.w.Write(b)
 	if err != nil {
