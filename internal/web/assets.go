@@ -14,10 +14,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fluxstudio/gatehouse/internal/worldmap"
 )
 
 //go:embed static vendored/*.js
 var files embed.FS
+
+//go:embed vendored/*.LICENSE* vendored/*.NOTICE
+var licences embed.FS
 
 // assetRoot is where assets are on every listener.
 const assetRoot = "/assets/"
@@ -26,6 +31,7 @@ var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
+	".txt": "text/plain; charset=utf-8",
 }
 
 type asset struct {
@@ -46,8 +52,32 @@ var assets = sync.OnceValue(func() assetTable {
 			panic("web: " + err.Error()) // what is embedded is wrong; the tests see it
 		}
 	}
+	if err := t.add("licences.txt", []byte(Licences())); err != nil {
+		panic("web: " + err.Error())
+	}
 	return t
 })
+
+// Licences returns the licences and notices of all that pages are made of and that
+// is from others. They are served as the asset "licences.txt", too.
+func Licences() string { return worldmap.Licences() + notices(licences, "vendored") }
+
+// notices joins the texts of a directory, each below its name.
+func notices(fsys fs.FS, directory string) string {
+	var b strings.Builder
+	entries, err := fs.ReadDir(fsys, directory)
+	if err != nil {
+		panic("web: " + err.Error())
+	}
+	for _, entry := range entries {
+		text, err := fs.ReadFile(fsys, path.Join(directory, entry.Name()))
+		if err != nil {
+			panic("web: " + err.Error())
+		}
+		fmt.Fprintf(&b, "==== %s ====\n\n%s\n\n", entry.Name(), bytes.TrimSpace(text))
+	}
+	return b.String()
+}
 
 // read adds what is in a directory. A directory in it is one asset, made of its
 // files in the order of their names.
@@ -71,12 +101,19 @@ func (t assetTable) read(directory string) error {
 			}
 			data = append(data, text...)
 		}
-		a, err := newAsset(entry.Name(), data)
-		if err != nil {
+		if err := t.add(entry.Name(), data); err != nil {
 			return err
 		}
-		t.byName[entry.Name()], t.byPath[a.path] = a, a
 	}
+	return nil
+}
+
+func (t assetTable) add(name string, data []byte) error {
+	a, err := newAsset(name, data)
+	if err != nil {
+		return err
+	}
+	t.byName[name], t.byPath[a.path] = a, a
 	return nil
 }
 

@@ -21,7 +21,7 @@ import (
 var names = map[string]string{ // to content types
 	"web.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8", "theme.js": "text/javascript; charset=utf-8",
 	"htmx.min.js": "text/javascript; charset=utf-8", "htmx-sse.min.js": "text/javascript; charset=utf-8",
-	"echarts.min.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+	"echarts.min.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml", "licences.txt": "text/plain; charset=utf-8",
 }
 
 func ask(method, path string, header http.Header) *http.Response {
@@ -55,7 +55,7 @@ func body(t *testing.T, r *http.Response) []byte {
 func TestAssetsAreServed(t *testing.T) {
 	for name, contentType := range names {
 		path := web.AssetPath(name)
-		if !regexp.MustCompile(`^/assets/[a-z.-]+\.[0-9a-f]{16}\.(css|js|svg)$`).MatchString(path) {
+		if !regexp.MustCompile(`^/assets/[a-z.-]+\.[0-9a-f]{16}\.(css|js|svg|txt)$`).MatchString(path) {
 			t.Errorf("%s is at %s", name, path)
 		}
 		plain := ask("GET", path, http.Header{})
@@ -201,6 +201,15 @@ func FuzzAssets(f *testing.F) {
 			t.Errorf("%q with %q, %q: %d", path, tag, ranges, w.Code)
 		}
 	})
+}
+
+func TestLicences(t *testing.T) {
+	all := web.Licences()
+	for _, want := range []string{"Apache License", "Apache ECharts", "BSD Zero Clause", "ISC License", "Cole Bemis", "UNICODE LICENSE", "Bostock", "MIT", "d3"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
 }
 
 // What is from others is what the table says, and its licence is beside it.

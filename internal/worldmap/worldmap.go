@@ -17,6 +17,22 @@ import (
 //go:embed data/countries.tsv
 var data string
 
+//go:embed data/world-atlas.LICENSE
+var atlasLicence string
+
+//go:embed data/cldr.LICENSE
+var cldrLicence string
+
+//go:embed data/i18n-iso-countries.LICENSE
+var codesLicence string
+
+// Licences returns the licences of the countries' outlines, names and codes.
+func Licences() string {
+	return "==== world-atlas (outlines of countries, from Natural Earth) ====\n\n" + strings.TrimSpace(atlasLicence) +
+		"\n\n==== Unicode CLDR (names of countries) ====\n\n" + strings.TrimSpace(cldrLicence) +
+		"\n\n==== i18n-iso-countries (codes of countries) ====\n\n" + strings.TrimSpace(codesLicence) + "\n\n"
+}
+
 type country struct {
 	code, name string
 	x, y       float64 // where it is, on the map
