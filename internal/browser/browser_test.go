@@ -187,7 +187,7 @@ func TestArrival(t *testing.T) {
 
 func TestWalkByKeyboard(t *testing.T) {
 	const css = `a:focus { outline: none } .covered { position: fixed; top: -9em }`
-	page := strings.Replace(form, "<h1>", `<link rel="stylesheet" href="/x.css"><a href="/1">no ring</a><a href="/2" class="covered">outside</a><h1>`, 1)
+	page := strings.Replace(form, "<h1>", `<link rel="stylesheet" href="/x.css"><a href="/1">no ring</a><a href="/2" class="covered">outside</a><label>Day <input type="date"></label><h1>`, 1)
 	page = strings.Replace(page, "</main>", `<button disabled>off</button><a href="/3" tabindex="-1">not meant</a><span onclick="1">no stop</span></main>`, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/x.css" {
@@ -200,7 +200,7 @@ func TestWalkByKeyboard(t *testing.T) {
 	defer s.Close()
 	p := browser.Open(t, s.URL)
 	p.Go(s.URL)
-	want := []browser.Stop{{"a", "no ring", false}, {"a", "outside", false}, {"input", "Your name", true}, {"select", "Role", true}, {"button", "Send", true}}
+	want := []browser.Stop{{"a", "no ring", false}, {"a", "outside", false}, {"input", "Day", true}, {"input", "Your name", true}, {"select", "Role", true}, {"button", "Send", true}}
 	if got := p.Walk(); !slices.Equal(got, want) {
 		t.Errorf("the walk is\n%v, want\n%v", got, want)
 	}

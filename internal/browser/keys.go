@@ -96,10 +96,14 @@ func (p *Page) Walk() []Stop {
 		p.settle() // what the focus brings into view
 		var s struct {
 			Stop
+			Same bool // still there: a field of several parts, such as a date
 			Left bool // the stop before this one looks otherwise now
 		}
 		if err := p.eval(`gatehouseTestStep()`, &s); err != nil {
 			p.t.Fatalf("walk by keyboard: %v", err)
+		}
+		if s.Same {
+			continue
 		}
 		if n := len(stops); n > 0 {
 			stops[n-1].Visible = stops[n-1].Visible && s.Left
@@ -136,6 +140,7 @@ const walkScript = `
 getSelection().removeAllRanges();
 document.activeElement.blur();
 window.gatehouseTestWalk = new Set();
+window.gatehouseTestBefore = undefined;
 window.gatehouseTestLooks = e => {
 	const parts = [e, e.parentElement, e.parentElement?.parentElement, ...[...e.querySelectorAll("*")].slice(0, 9)].filter(Boolean);
 	return parts.flatMap(e => [undefined, "::before", "::after"].map(pseudo => {
@@ -145,6 +150,7 @@ window.gatehouseTestLooks = e => {
 };
 window.gatehouseTestStep = () => {
 	const e = document.activeElement, before = window.gatehouseTestBefore;
+	if (before && e === before.e) return {Tag: e.localName, Name: "", Visible: true, Same: true, Left: false};
 	const left = !!before && (!before.e.isConnected || gatehouseTestLooks(before.e) !== before.looks);
 	if (!e || e === document.body || e === document.documentElement || gatehouseTestWalk.has(e))
 		return {Tag: "", Name: "", Visible: false, Left: left};
