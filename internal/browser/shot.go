@@ -3,27 +3,25 @@ package browser
 import (
 	"bytes"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/chromedp/cdproto/page"
 )
 
-// Picture returns the whole page as PNG, the window's width and at most so many
-// CSS pixels high; 0 is the whole page.
+// Picture returns the whole page as PNG, as it is in a window as high as the page,
+// or at most so many CSS pixels high; 0 is the whole page.
 func (p *Page) Picture(height int) []byte {
 	p.t.Helper()
-	p.settle()
-	size := Eval[struct{ W, H float64 }](p, `document.fonts.ready.then(() => ({W: innerWidth, H: document.documentElement.scrollHeight}))`)
-	if height > 0 {
-		size.H = math.Min(size.H, float64(height))
+	size := Eval[struct{ W, H, Page int }](p, `document.fonts.ready.then(() => ({W: innerWidth, H: innerHeight, Page: document.documentElement.scrollHeight}))`)
+	if height == 0 || size.Page < height {
+		height = size.Page
 	}
-	beyond := true
-	return must(p, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: &beyond,
-		Clip: &page.Viewport{Width: size.W, Height: size.H, Scale: 1},
-	}).Data
+	p.Size(size.W, max(height, size.H))
+	p.settle()
+	picture := must(p, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng}).Data
+	p.Size(size.W, size.H)
+	return picture
 }
 
 // Save writes a picture of the page to a file, made small.
