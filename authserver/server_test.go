@@ -134,10 +134,12 @@ func (s *site) start() *site {
 	t.Cleanup(ts.Close)
 	s.url, s.http = ts.URL, ts.Client()
 	s.http.Transport.(*http.Transport).MaxIdleConnsPerHost = 64
+	s.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return s
 }
 
-// call is one request. An empty body is none.
+// call is one request. An empty body is none. A path is one of the API, unless it
+// begins with /account.
 type call struct {
 	method, path, body string
 	bearer             string
@@ -152,7 +154,11 @@ type answer struct {
 
 func (s *site) do(c call) answer {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), c.method, s.url+"/api/auth"+c.path, strings.NewReader(c.body))
+	path := "/api/auth" + c.path
+	if strings.HasPrefix(c.path, "/account") {
+		path = c.path
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), c.method, s.url+path, strings.NewReader(c.body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
