@@ -77,20 +77,27 @@ func (places) Place(ip netip.Addr) gatehouse.Place {
 	return gatehouse.Place{}
 }
 
-// newSite starts a dashboard. Nobody has an account yet; see signIn.
+// newSite starts a dashboard over an empty SQLite file. Nobody has an account yet; see
+// signIn.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	s := &site{t: t, feed: memory.NewFeed(memory.FeedOptions{Buffer: 8192}), blocks: memory.NewBlocks(), allowed: &allowList{}}
+	store, err := sql.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "gatehouse.db"), sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return newSiteOn(t, store)
+}
+
+func newSiteOn(t testing.TB, store *sql.Store) *site {
+	t.Helper()
+	s := &site{store: store, t: t, feed: memory.NewFeed(memory.FeedOptions{Buffer: 8192}), blocks: memory.NewBlocks(), allowed: &allowList{}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	var err error
-	s.store, err = sql.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "gatehouse.db"), sql.Options{})
-	must(err)
-	t.Cleanup(func() { s.store.Close() })
 	hasher, err := accounts.NewHasher(accounts.HasherOptions{Params: accounts.Argon2{Memory: 64, Time: 1, Threads: 1}})
 	must(err)
 	s.service, err = accounts.New(accounts.Options{Store: s.store, Hasher: hasher, Now: s.now})
