@@ -6,7 +6,7 @@
 //                                 equal to, the value; "" shows all
 //     [data-feed-summary]         role="status": says now and then how many came
 //     [data-feed-empty]           shown while no item is
-//     [data-live-state]           "Live", "Reconnecting"
+//     [data-live-state]           "Connecting", "Live", "Reconnecting"; what it says before is for those without scripts
 // An item with the id of one in the list takes its place, at the top. A list keeps 200.
 (() => {
   'use strict';
@@ -43,7 +43,7 @@
   function tell(list, s) {
     s.timer = 0;
     if (!s.news) return;
-    const [one, many] = (list.dataset.feed || 'item items').split(' ');
+    const [one, many = `${one}s`] = (list.dataset.feed || 'item').split(' ');
     const text = `${s.news} new ${s.news === 1 ? one : many}` + (s.worst ? `, up to ${severities[s.worst]}` : '');
     for (const e of parts(list, '[data-feed-summary]')) e.textContent = text;
     s.news = s.worst = 0;
@@ -126,5 +126,6 @@
   document.addEventListener('htmx:sseOpen', () => connection('Live', true));
   document.addEventListener('htmx:sseError', () => connection('Reconnecting', false));
   document.addEventListener('htmx:sseClose', () => connection('Not live', false));
+  for (const e of document.querySelectorAll('[data-live-state]')) e.textContent = 'Connecting';
   for (const list of document.querySelectorAll('[data-feed]')) filter(list);
 })();
