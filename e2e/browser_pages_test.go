@@ -169,8 +169,11 @@ func TestBrowserHostileTexts(t *testing.T) {
 		p.Unharmed()
 		p.Fits(360, 1280)
 	}
-	p.Go(s.admin + "/log")
 	for _, a := range browser.Attacks() {
+		p.Go(s.admin + "/log?size=200&ip=203.0.113.0/24")
+		p.Run(`for (const d of document.querySelectorAll("details")) d.open = true`)
+		p.See(a.Mark)
+		p.Unharmed()
 		p.Go(s.admin + "/log?user=" + url.QueryEscape(a.Text+"@example.com"))
 		p.Unharmed()
 	}

@@ -40,12 +40,13 @@ func (p *Page) Fill(e Element, text string) {
 	must(p, input.InsertText, input.InsertTextParams{Text: text})
 }
 
-// Select waits for a list of choices and takes the one with the given text.
+// Select waits for a list of choices and takes the first that begins with the given
+// text.
 func (p *Page) Select(e Element, choice string) {
 	p.t.Helper()
 	p.with(e, "one can choose from", func(ctx context.Context, id runtime.RemoteObjectID) error {
 		r, err := p.call(ctx, id, `function(choice) {
-			const i = [...this.options].findIndex(o => o.text.trim() === choice);
+			const i = [...this.options].findIndex(o => o.text.trim().startsWith(choice));
 			if (i < 0) return [...this.options].map(o => o.text.trim()).join(", ");
 			this.selectedIndex = i;
 			this.dispatchEvent(new Event("input", {bubbles: true}));
