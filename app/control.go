@@ -89,6 +89,7 @@ func (a *App) controlHandler() http.Handler {
 		return respondBlock(w)(a.guard.UnblockIP(r.Context(), a.clock.now(), prefix, r.URL.Query().Get("by")))
 	}))
 	a.importRoute(mux)
+	a.userRoutes(mux)
 	a.watchRoutes(mux)
 	a.cleanUpRoutes(mux)
 	want := []byte("Bearer " + a.token)

@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/app"
 	"github.com/fluxstudio/gatehouse/guard"
 )
@@ -54,6 +55,8 @@ func hint(err error) string {
 		return "one server has one data directory: give the other a --data of its own, or stop this one first"
 	case errors.Is(err, app.ErrCleaning):
 		return "it ends by itself; another node may be at it"
+	case errors.Is(err, accounts.ErrLastAdministrator):
+		return "make somebody else an administrator first: gatehouse users role EMAIL administrator"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens there already: choose another address with --listen or --admin-listen, such as 127.0.0.1:0 for any free port"
 	case errors.Is(err, os.ErrNotExist):

@@ -33,7 +33,7 @@ type cli struct {
 	Watch   watchCmd   `cmd:"" help:"Print findings and blocks as they are made."`
 	Blocks  blocksCmd  `cmd:"" help:"List, add and remove blocks of addresses and networks."`
 	Alerts  alertsCmd  `cmd:"" help:"Show, test and repeat the messages that tell people of attacks."`
-	Users   usersCmd   `cmd:"" help:"List the accounts."`
+	Users   usersCmd   `cmd:"" help:"List the accounts, change their roles, lock and unlock them."`
 	Rules   rulesCmd   `cmd:"" help:"Check a rule file."`
 	Cleanup cleanupCmd `cmd:"" help:"Remove what is over: old sessions, blocks, links and records."`
 	Health  healthCmd  `cmd:"" help:"Ask the server on this machine how it is."`

@@ -11,6 +11,13 @@ import (
 )
 
 type usersCmd struct {
+	List   usersListCmd   `cmd:"" default:"withargs" help:"List the accounts."`
+	Role   usersRoleCmd   `cmd:"" help:"Say what somebody may do on the dashboard."`
+	Lock   usersLockCmd   `cmd:"" help:"Keep everybody out of an account, and end its sessions, at once."`
+	Unlock usersUnlockCmd `cmd:"" help:"Let its holder log in to an account again."`
+}
+
+type usersListCmd struct {
 	serverFlags
 	JSON  bool `help:"One JSON object a line." name:"json"`
 	Limit int  `help:"At most so many, in order of account name." default:"100"`
@@ -18,13 +25,15 @@ type usersCmd struct {
 
 // listedUser is what the JSON form tells of a user.
 type listedUser struct {
-	ID      string    `json:"id"`
-	Account string    `json:"account"`
-	Name    string    `json:"name,omitempty"`
-	Created time.Time `json:"created"`
+	ID      string        `json:"id"`
+	Account string        `json:"account"`
+	Name    string        `json:"name,omitempty"`
+	Created time.Time     `json:"created"`
+	Role    accounts.Role `json:"role,omitempty"`
+	Locked  time.Time     `json:"locked,omitzero"`
 }
 
-func (cmd *usersCmd) Run(ctx context.Context, c console) error {
+func (cmd *usersListCmd) Run(ctx context.Context, c console) error {
 	if cmd.Limit < 1 {
 		return usageError{fmt.Errorf("--limit %d: use a positive number", cmd.Limit)}
 	}
@@ -38,16 +47,82 @@ func (cmd *usersCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	if cmd.JSON {
-		return lines(c, users, func(u accounts.User) listedUser { return listedUser{u.ID, u.Account, u.Name, u.Created} })
+		return lines(c, users, func(u accounts.User) listedUser {
+			return listedUser{u.ID, u.Account, u.Name, u.Created, u.Role, u.Locked}
+		})
 	}
 	if len(users) == 0 {
 		_, err := fmt.Fprintln(c.err, "no accounts yet")
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ACCOUNT\tNAME\tCREATED\tID")
+	fmt.Fprintln(w, "ACCOUNT\tNAME\tCREATED\tROLE\tID")
 	for _, u := range users {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", gatehouse.CleanText(u.Account, 60), gatehouse.CleanText(u.Name, 40), u.Created.Local().Format(time.DateTime), u.ID)
+		role := u.Role.String()
+		if !u.Locked.IsZero() {
+			role += ", locked"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", gatehouse.CleanText(u.Account, 60), gatehouse.CleanText(u.Name, 40), u.Created.Local().Format(time.DateTime), role, u.ID)
 	}
 	return w.Flush()
+}
+
+type usersRoleCmd struct {
+	serverFlags
+	Account string `arg:"" help:"E-mail address of the account."`
+	Role    string `arg:"" help:"viewer, analyst, administrator, or holder for none."`
+}
+
+func (cmd *usersRoleCmd) Run(ctx context.Context, c console) error {
+	role, err := accounts.ParseRole(cmd.Role)
+	if err != nil {
+		return usageError{err}
+	}
+	o, err := cmd.operate(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if err := o.SetRole(ctx, cmd.Account, role, operatorName()); err != nil {
+		return fmt.Errorf("role of %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
+	}
+	_, err = fmt.Fprintf(c.out, "the role of %s is %s\n", gatehouse.CleanText(cmd.Account, 60), role)
+	return err
+}
+
+type usersLockCmd struct {
+	serverFlags
+	Account string `arg:"" help:"E-mail address of the account."`
+}
+
+func (cmd *usersLockCmd) Run(ctx context.Context, c console) error {
+	o, err := cmd.operate(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	n, err := o.LockAccount(ctx, cmd.Account, operatorName())
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
+	}
+	_, err = fmt.Fprintf(c.out, "%s is locked; sessions ended: %d\n", gatehouse.CleanText(cmd.Account, 60), n)
+	return err
+}
+
+type usersUnlockCmd struct {
+	serverFlags
+	Account string `arg:"" help:"E-mail address of the account."`
+}
+
+func (cmd *usersUnlockCmd) Run(ctx context.Context, c console) error {
+	o, err := cmd.operate(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if err := o.UnlockAccount(ctx, cmd.Account, operatorName()); err != nil {
+		return fmt.Errorf("lock of %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
+	}
+	_, err = fmt.Fprintf(c.out, "%s is unlocked\n", gatehouse.CleanText(cmd.Account, 60))
+	return err
 }
