@@ -26,6 +26,10 @@ type chore struct {
 	count  func(ctx context.Context, before time.Time) (int, error)
 }
 
+// keepCounts is how long the log in numbers is kept: a year can be compared with the
+// one before.
+const keepCounts = 400 * 24 * time.Hour
+
 // chores are what a clean-up does. Each batch may be run again, by another node
 // too, and does nothing then.
 func chores(s *sqlstore.Store, c CleanUpConfig) []chore {
@@ -36,6 +40,7 @@ func chores(s *sqlstore.Store, c CleanUpConfig) []chore {
 		{"links", c.Keep, s.DeleteExpiredLinks, s.CountExpiredLinks},
 		{"deliveries", c.Keep, s.PruneDeliveries, s.CountOldDeliveries},
 		{"alerts", c.Keep, s.PruneGroups, s.CountOldGroups},
+		{"counts", keepCounts, s.DeleteCounts, s.CountOldCounts},
 	}
 	if c.KeepLog > 0 { // first, as what goes from the beginning leaves no gap
 		list = append(list, chore{"records", c.KeepLog, s.DeleteRecords, s.CountOldRecords})

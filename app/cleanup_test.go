@@ -15,6 +15,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/internal/testserver"
+	"github.com/fluxstudio/gatehouse/logstats"
 )
 
 // withSessions returns an App whose clock stands still, with so many sessions
@@ -34,7 +35,7 @@ func withSessions(t *testing.T, now *time.Time, n int) *App {
 	}
 	for i := range n {
 		s := accounts.Session{ID: gatehouse.NewID(*now), User: "ada", Created: *now, Expires: now.Add(time.Hour)}
-		if err := a.records.CreateSession(t.Context(), s, accounts.TokenHash{byte(i), byte(i >> 8)}, "hash"); err != nil {
+		if err := a.records.CreateSession(t.Context(), s, accounts.TokenHash{byte(i), byte(i >> 8), 1}, "hash"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,6 +113,29 @@ func TestCleanUpOfTypes(t *testing.T) {
 		}
 		if got, err := a.records.VerifyLog(t.Context(), key, nil, nil); err != nil || got.Records != step.left {
 			t.Errorf("after %v: %d left, %v; want %d", step.after, got.Records, err, step.left)
+		}
+	}
+}
+
+// The log in numbers outlives the log, but not for good.
+func TestCleanUpOfCounts(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a := withSessions(t, &now, 0)
+	if err := a.records.AddCounts(t.Context(), []logstats.Count{{Slot: now, Name: "near:brute_force:9", N: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		goes  bool
+	}{{399 * 24 * time.Hour, false}, {2 * 24 * time.Hour, true}, {0, false}} {
+		now = now.Add(step.after)
+		would, err := tally(t.Context(), chores(a.records, a.config.CleanUp), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		removed, err := a.cleanUpNow(t.Context(), nil)
+		if got := counted(removed)["counts"] > 0; err != nil || got != step.goes || counted(would)["counts"] != counted(removed)["counts"] {
+			t.Errorf("after %v: %v, %v, counted %v", step.after, removed, err, would)
 		}
 	}
 }

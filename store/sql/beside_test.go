@@ -90,6 +90,7 @@ func TestKilled(t *testing.T) {
 			}
 			delete(acknowledged, r.ID)
 		}
+		countsAgree(t, s)
 		if len(acknowledged) > 0 {
 			t.Fatalf("round %d: %d records were acknowledged and are lost", round, len(acknowledged))
 		}

@@ -106,6 +106,7 @@ func (l *load) check(t *testing.T) {
 	if lost > 0 {
 		t.Errorf("of %d records that were acknowledged, %d are not found once", len(l.acknowledged), lost)
 	}
+	countsAgree(t, l.store)
 	if got, err := l.store.VerifyLog(context.Background(), verifies, nil, nil); err != nil {
 		t.Errorf("VerifyLog: %+v, %v", got, err)
 	}

@@ -3,9 +3,12 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +31,8 @@ func LogStats(t *testing.T, open func(t *testing.T) CountingLog) {
 		run  func(t *testing.T, l counted)
 	}{
 		{"records add what Of says, once", statsOfRecords},
+		{"what 64 clients add twice is counted once", statsParallel},
+		{"hostile names are clean, and few", statsHostile},
 		{"counts are selected and summed up", statsQueries},
 		{"random counts agree with a model", statsModel},
 		{"targets are those of the newest failures", statsTargets},
@@ -113,6 +118,75 @@ func statsOfRecords(t *testing.T, l counted) {
 	l.want(t, logstats.Query{}, want...)
 }
 
+// statsParallel has each record appended by two clients at the same time, among
+// others, in either order, while counts are added and old ones removed.
+func statsParallel(t *testing.T, l counted) {
+	const clients, each = 64, 8
+	var wg sync.WaitGroup
+	var want []gatehouse.Record
+	kinds := []gatehouse.Kind{gatehouse.LoginFailed, gatehouse.LoginSucceeded, gatehouse.TokenRefreshed}
+	for c := range clients {
+		var records []gatehouse.Record
+		for i := range each {
+			r := record(fmt.Sprintf("c%02d-%d", c/2, i), i*7, kinds[(c/2+i)%len(kinds)], "", "", "192.0.2.1", "")
+			r.Place.Country = []string{"NL", "DE"}[i%2]
+			records = append(records, r)
+		}
+		if c%2 == 1 {
+			want = append(want, records...)
+			slices.Reverse(records)
+		}
+		wg.Go(func() {
+			for i := 0; i < each; i += 2 {
+				if err := l.Append(t.Context(), records[i:i+2]...); err != nil {
+					t.Errorf("Append: %v", err)
+				}
+				if err := l.AddCounts(t.Context(), []logstats.Count{count(i, "near:r:1", "", 1), count(i, "near:r:2", "", 2)}); err != nil {
+					t.Errorf("AddCounts: %v", err)
+				}
+				if _, err := l.DeleteCounts(t.Context(), noon.AddDate(0, 0, -9), 10); err != nil {
+					t.Errorf("DeleteCounts: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	near := []logstats.Count{}
+	for i := 0; i < each; i += 2 {
+		near = append(near, count(i, "near:r:1", "", clients), count(i, "near:r:2", "", 2*clients))
+	}
+	l.want(t, logstats.Query{}, logstats.Sum(append(logstats.Of(want...), near...))...)
+}
+
+func statsHostile(t *testing.T, l counted) {
+	long := strings.Repeat("x", 10_000)
+	names := []string{"\x00", "\xff\xfe", "' OR 1=1 --", "a\u202eb", "%", "", long, long + "y", "$1", "name\nname", "İ"}
+	var want []logstats.Count
+	for i, name := range names {
+		r := record(fmt.Sprint("r", i), 0, gatehouse.Kind(name), "", "", "", "")
+		r.Place.Country = name
+		r.Count = math.MaxInt
+		r.Finding = &gatehouse.Finding{ID: "f", Rule: name, Kind: r.Kind, Count: math.MinInt}
+		failed := record(fmt.Sprint("failed", i), 0, gatehouse.LoginFailed, "", "", "", "")
+		failed.Place.Country, failed.Count = name, -5
+		l.append(t, r, failed)
+		l.add(t, count(0, name, name, math.MaxInt))
+		want = append(append(want, logstats.Of(r, failed)...), count(0, name, name, math.MaxInt))
+	}
+	for _, at := range []time.Time{{}, time.Date(-4000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(99999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		r := record(fmt.Sprint("at", at.Year()), 0, gatehouse.LoggedOut, "", "", "", "")
+		r.Time = at
+		l.append(t, r)
+		want = append(want, logstats.Of(r)...)
+	}
+	l.want(t, logstats.Query{}, logstats.Sum(want)...)
+	for _, name := range names {
+		if got, err := l.Counts(t.Context(), logstats.Query{Names: []string{name}, Countries: []string{name, ""}}); err != nil {
+			t.Errorf("of %q: %d, %v", name, len(got), err)
+		}
+	}
+}
+
 func statsQueries(t *testing.T, l counted) {
 	l.add(t, count(0, "a", "NL", 1), count(0, "a", "DE", 2), count(0, "b", "", 3), count(4, "a", "NL", 4), count(5, "b", "", 5))
 	l.add(t, count(0, "a", "NL", 10), count(0, "a", "NL", 10), count(0, "c", "", 0), count(0, "c", "", -1))
@@ -164,7 +238,7 @@ func statsModel(t *testing.T, l counted) {
 			Names: rapid.SliceOfN(rapid.SampledFrom(names), 0, 2).Draw(rt, "names"),
 			Since: bound("since"), Until: bound("until"),
 			Countries: rapid.SliceOfN(rapid.SampledFrom(countries), 0, 2).Draw(rt, "of countries"),
-			Step: rapid.SampledFrom(steps).Draw(rt, "step"), Worldwide: rapid.Bool().Draw(rt, "worldwide"),
+			Step:      rapid.SampledFrom(steps).Draw(rt, "step"), Worldwide: rapid.Bool().Draw(rt, "worldwide"),
 		}
 		got, err := l.Counts(t.Context(), q)
 		if err != nil {
