@@ -5,7 +5,7 @@
 //                 th data-right has a scale of its own, at the right
 //   bars          first column words; data-horizontal on the figure lays them down
 //   distribution  bars without gaps; the first <tr data-threshold="Threshold: 5"> has a line before it, and it and what
-//                 follows is drawn as over it
+//                 follows is drawn as over it; data-scale="log" on the figure shows few beside many
 //   heatmap       is no canvas: cells with a data-value get the classes h0 … h9, if they have none, and the heads of
 //                 row and column light up
 // Numbers are read from data-value, or else from the text. th data-series="1" to "5", or "critical", "ok" … is the colour;
@@ -42,6 +42,7 @@
     return {
       kind: figure.dataset.chart,
       stack: 'stack' in figure.dataset,
+      log: figure.dataset.scale === 'log',
       horizontal: 'horizontal' in figure.dataset,
       series: heads.map((h, i) => ({ name: h.textContent.trim(), kind: h.dataset.kind, right: 'right' in h.dataset, colour: h.dataset.series || String(i % 5 + 1) })),
       names: rows.map((r) => first(r).textContent.trim()),
@@ -67,6 +68,10 @@
     return `rgba(${r}, ${g}, ${b}, ${alpha})`;
   }
 
+  // On a logarithmic scale 0 stands at 0, 1 at 1, 10 at 2, 100 at 3.
+  const height = (m, n) => (m.log && n > 0 ? 1 + Math.log10(n) : n);
+  const stands = (m, h) => (m.log && h > 0 ? 10 ** (h - 1) : h);
+
   const words = (n) => Number(n).toLocaleString('en');
   const two = (n) => String(n).padStart(2, '0');
   const clock = (t) => { const d = new Date(t); return `${two(d.getHours())}:${two(d.getMinutes())}`; };
@@ -84,7 +89,7 @@
     Object.assign(where, { axisLine: { lineStyle: { color: colour('line') } }, axisTick: { show: spread, lineStyle: { color: colour('line') } }, splitLine: { show: false } });
     const size = {
       type: 'value', minInterval: 1, splitNumber: 4,
-      axisLabel: { ...text, formatter: (n) => (n >= 1e4 ? Intl.NumberFormat('en', { notation: 'compact' }).format(n) : words(n)) },
+      axisLabel: { ...text, formatter: (h) => { const n = stands(m, h); return n >= 1e4 ? Intl.NumberFormat('en', { notation: 'compact' }).format(n) : words(n); } },
       splitLine: { lineStyle: { color: colour('line') } },
     };
     return {
@@ -116,7 +121,7 @@
       barMaxWidth: spread ? undefined : 28, barCategoryGap: spread ? '6%' : '35%', emphasis: { focus: m.series.length > 1 ? 'series' : 'none' },
       itemStyle: { borderRadius: line || m.stack ? 0 : m.horizontal ? [0, 3, 3, 0] : [3, 3, 0, 0] },
       cursor: m.links.some(Boolean) ? 'pointer' : 'default',
-      data: m.values[k].map((v, i) => (timeline ? [m.times[i], v] : over(i) ? { value: v, itemStyle: { color: colour('critical') } } : v)),
+      data: m.values[k].map((n) => height(m, n)).map((v, i) => (timeline ? [m.times[i], v] : over(i) ? { value: v, itemStyle: { color: colour('critical') } } : v)),
       markLine: k === 0 && m.threshold >= 0 ? {
         silent: true, symbol: 'none', animation: false, lineStyle: { color: colour('critical'), type: 'dashed', width: 1.5 },
         label: { formatter: m.thresholdName, color: colour('critical'), fontFamily: text.fontFamily, fontSize: 11, fontWeight: 600, position: 'insideEndTop', rotate: 0, align: 'right' },
