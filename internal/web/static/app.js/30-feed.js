@@ -16,7 +16,7 @@
   const parts = (list, selector) => document.querySelectorAll(`[data-feed-for="${CSS.escape(list.id)}"] ${selector}, [data-feed-for="${CSS.escape(list.id)}"]${selector}`);
 
   function state(list) {
-    if (!feeds.has(list)) feeds.set(list, { waiting: [], paused: false, scheduled: false, news: 0, worst: 0, told: 0, timer: 0 });
+    if (!feeds.has(list)) feeds.set(list, { waiting: [], paused: false, scheduled: false, news: 0, worst: 0, told: 0, timer: 0, flushed: 0 });
     return feeds.get(list);
   }
 
@@ -54,25 +54,32 @@
     const s = state(list);
     s.scheduled = false;
     if (s.paused) return;
-    const came = s.waiting.splice(0);
+    s.flushed = Date.now();
     const stay = list.scrollTop > 8 ? list.scrollHeight : 0; // who has scrolled down goes on reading
-    for (const html of came) {
-      const t = document.createElement('template');
-      t.innerHTML = html; // from this server's own templates, which escape
-      for (const item of [...t.content.children]) {
-        const before = item.id && list.querySelector(`:scope > #${CSS.escape(item.id)}`);
-        if (before) before.remove();
+    const t = document.createElement('template');
+    t.innerHTML = s.waiting.splice(0).join(''); // from this server's own templates, which escape
+    const came = [...t.content.children].slice(-most);
+    const fresh = document.createDocumentFragment();
+    const known = new Map([...list.children].filter((e) => e.id).map((e) => [e.id, e]));
+    for (const item of came) {
+      if (item.id) {
+        known.get(item.id)?.remove();
+        known.set(item.id, item);
+      }
+      if (came.length <= 20) {
         item.classList.add('is-new');
         item.addEventListener('animationend', () => item.classList.remove('is-new'));
-        list.prepend(item);
-        if (window.htmx) window.htmx.process(item);
-        item.dispatchEvent(new CustomEvent('htmx:load', { bubbles: true }));
-        s.news++;
-        s.worst = Math.max(s.worst, severities.indexOf(item.dataset.severity || 'info'));
       }
+      fresh.prepend(item);
+      s.news++;
+      s.worst = Math.max(s.worst, severities.indexOf(item.dataset.severity || 'info'));
     }
+    const acts = fresh.querySelector('[hx-get], [hx-post]');
+    list.prepend(fresh);
+    if (acts && window.htmx) window.htmx.process(list);
     while (list.children.length > most) list.lastElementChild.remove();
     filter(list);
+    list.dispatchEvent(new CustomEvent('htmx:load', { bubbles: true })); // their times are to be kept
     if (stay) list.scrollTop += list.scrollHeight - stay;
     if (!s.timer) s.timer = setTimeout(tell, Math.max(500, s.told + 5000 - Date.now()), list, s);
     count(list, s);
@@ -80,21 +87,22 @@
 
   function count(list, s) {
     for (const e of parts(list, '[data-feed-waiting]')) {
-      e.textContent = s.waiting.length ? `${s.waiting.length >= most ? `${most} or more` : s.waiting.length} waiting` : '';
+      const text = s.waiting.length ? `${s.waiting.length >= most ? `${most} or more` : s.waiting.length} waiting` : '';
+      if (text !== e.textContent) e.textContent = text;
     }
   }
 
   document.addEventListener('htmx:sseBeforeMessage', (e) => {
     const list = e.target;
     if (!(list instanceof Element) || !list.matches('[data-feed]')) return;
-    e.preventDefault(); // put in here, once for each frame
+    e.preventDefault(); // put in here, at most four times a second
     const s = state(list);
     s.waiting.push(e.detail.data);
     if (s.waiting.length > most) s.waiting.shift();
     if (s.paused) count(list, s);
     else if (!s.scheduled) {
       s.scheduled = true;
-      requestAnimationFrame(() => flush(list));
+      setTimeout(() => requestAnimationFrame(() => flush(list)), Math.max(0, s.flushed + 250 - Date.now()));
     }
   });
 
