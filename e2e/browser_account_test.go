@@ -1,8 +1,8 @@
 package e2e_test
 
 import (
-	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,15 +19,20 @@ func checkForm(t *testing.T, p *browser.Page) {
 	p.Quiet()
 }
 
-func picture(p *browser.Page, name string) {
-	for _, dark := range []bool{false, true} {
+// photograph writes pictures of a page for "make screenshots".
+func photograph(p *browser.Page, name string) {
+	if *screenshots == "" {
+		return
+	}
+	for scheme, dark := range map[string]bool{"light": false, "dark": true} {
 		p.Dark(dark)
-		for _, w := range []int{360, 1280} {
-			p.Size(w, 900)
-			p.Save(fmt.Sprintf("/tmp/acshots/%s-%d-%t.png", name, w, dark), 0)
+		for width, suffix := range map[int]string{1280: "", 360: "-phone"} {
+			p.Size(width, 900)
+			p.Save(filepath.Join(*screenshots, name+"-"+scheme+suffix+".png"), 2400)
 		}
 	}
 	p.Dark(false)
+	p.Size(1280, 900)
 }
 
 // Somebody signs up in a browser, sees who is signed in, sends a stranger away and
@@ -41,6 +46,7 @@ func TestBrowserAccount(t *testing.T) {
 			t.Fatalf("%s: %d", path, status)
 		}
 		checkForm(t, p)
+		photograph(p, "account-"+strings.TrimPrefix(path, "/account/"))
 	}
 	p.Go(s.url + "/account") // which leads to the login
 	p.Follow(func() { p.Click(browser.Link("Create an account")) })
@@ -63,13 +69,13 @@ func TestBrowserAccount(t *testing.T) {
 	s.login(email, "wrong", "198.51.100.2")
 	p.Go(s.url + "/account")
 	checkPage(t, p)
-	picture(p, "account")
+	photograph(p, "account")
 	for _, text := range []string{"Sydney, Australia", "this browser", "application", "Wrong password", "Attempts that failed", "IP Geolocation by DB-IP"} {
 		p.See(text)
 	}
 	p.Follow(func() { p.Click(browser.Link("That was not me")) })
 	checkForm(t, p)
-	picture(p, "password")
+	photograph(p, "account-password")
 	p.Fill(browser.Field("Current password"), password)
 	p.Fill(browser.Field("New password"), next)
 	p.Follow(func() { p.Click(browser.Button("Change the password")) })
@@ -105,7 +111,7 @@ func TestBrowserAccount(t *testing.T) {
 	p.Follow(func() { p.Click(browser.Button("Sign in")) })
 	p.See("Wrong e-mail address or password.")
 	p.Fill(browser.Field("Password"), next)
-	p.Follow(func() { p.Press("Enter") })
+	p.Follow(func() { p.Press("\r") })
 	p.Await(browser.Role("heading", "Ada Lovelace"))
 	p.Quiet()
 }
