@@ -66,15 +66,33 @@
 //
 // # Pages
 //
-// The links in mails lead to two pages without script, /account/reset and
-// /account/not-me. GET shows a form and does nothing, whatever the token is,
-// since scanners of mail follow links; POST does what its button says. The pages
-// are not cached, framed or told of to other sites.
+// Account holders who come with a browser have pages, which need no script:
+//
+//	/account                     where they are signed in, and what happened lately
+//	/account/signup, /account/login, /account/logout, /account/forgot
+//	/account/password            change the password
+//	/account/step-up             give it again
+//	/account/sessions/end, /account/sessions/end-others
+//
+// Each does what the API does, by the same functions: with the same guard in front
+// and the same answers, shown instead of sent. Who is signed in is told by a
+// cookie, gatehouse_session, over TLS __Host-gatehouse_session; it is not good for
+// the API, and tokens are not good for the pages. A holder sees records that have
+// their own ID or account name, and of operators only what they did.
+//
+// The links in mails lead to two more, /account/reset and /account/not-me. GET
+// shows a form and does nothing, whatever the token is, since scanners of mail
+// follow links; POST does what its button says. They tell nobody where they are,
+// as their address holds the token.
+//
+// Pages are not cached or framed, and run no inline script (Content-Security-Policy).
+// [Server.ErrorPages] shows refusals of the middleware as pages, too.
 //
 // # Other sites
 //
-// Credentials are a JSON body or a bearer token, which no other site can make a
-// browser send. The one cookie only says which device this is. Even so,
+// Credentials of the API are a JSON body or a bearer token, which no other site
+// can make a browser send; its one cookie only says which device this is. Even so,
 // cross-origin requests are refused (http.CrossOriginProtection), but for
-// Options.TrustedOrigins.
+// Options.TrustedOrigins. Forms of pages are taken from this server's own pages
+// only, and their cookie is SameSite=Lax.
 package authserver
