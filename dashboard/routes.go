@@ -44,11 +44,11 @@ type section struct {
 var sections = []section{
 	{"Overview", "/", "layout-dashboard", accounts.Viewer},
 	{"Findings", "/findings", "shield-alert", accounts.Viewer},
+	{"Failed logins", "/failures", "flame", accounts.Viewer},
 	{"Users", "/users", "users", accounts.Viewer},
 	{"Blocks", "/blocks", "ban", accounts.Viewer},
 	{"Rules", "/rules", "sliders-horizontal", accounts.Viewer},
 	{"Log", "/log", "scroll-text", accounts.Viewer},
-	{"Failed logins", "/failures", "flame", accounts.Viewer},
 	{"Operators", "/operators", "key-round", accounts.Administrator},
 }
 
