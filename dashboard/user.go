@@ -17,8 +17,7 @@ import (
 const (
 	activityShown = 50
 	statsDays     = 30
-	statsRead     = 500 // records of findings
-	loginsRead    = 200 // for the map
+	historyRead   = 600 // records of findings and logins within these days
 	arcsShown     = 12
 )
 
@@ -168,23 +167,23 @@ func (s *Server) historyOf(ctx context.Context, p *userPage) error {
 	for i := range statsDays {
 		p.Days = append(p.Days, day{Begin: time.Date(begin.Year(), begin.Month(), begin.Day()+i, 0, 0, 0, 0, p.Zone)})
 	}
-	names := namesOf(p.User)
-	found, err := collect(s.about(ctx, gatehouse.Query{Kinds: alarming, Since: begin, Limit: statsRead}, names...))
-	if err != nil {
-		return err
-	}
-	p.Partial = len(found) == statsRead
-	seen := map[string]bool{}
-	for _, r := range found {
-		if id := subjectID(&r); !seen[id] {
+	// One look for both, since it may have to pass over much in between.
+	kinds := append([]gatehouse.Kind{gatehouse.LoginSucceeded}, alarming...)
+	seen, read := map[string]bool{}, 0
+	var logins []gatehouse.Record
+	for r, err := range s.about(ctx, gatehouse.Query{Kinds: kinds, Since: begin, Limit: historyRead}, namesOf(p.User)...) {
+		if err != nil {
+			return err
+		}
+		read++
+		if r.Kind == gatehouse.LoginSucceeded {
+			logins = append(logins, r)
+		} else if id := subjectID(&r); !seen[id] {
 			seen[id] = true
 			p.count(r)
 		}
 	}
-	logins, err := collect(s.about(ctx, gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.LoginSucceeded}, Limit: loginsRead}, names...))
-	if err != nil {
-		return err
-	}
+	p.Partial = read == historyRead
 	p.mapOf(logins)
 	return nil
 }
