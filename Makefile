@@ -50,7 +50,7 @@ demo: ## See every rule fire
 .PHONY: screenshots
 SCREENSHOTS ?= docs/screenshots/all
 screenshots: tools ## A picture of every page, light and dark, for SCREENSHOTS=folder
-	$(GO) test -count=1 -run 'TestBrowser(Demo|Account)$$' ./e2e -screenshots "$(abspath $(SCREENSHOTS))"
+	$(GO) test -count=1 -run 'TestBrowser(Demo|Account|FirstRun)$$' ./e2e -screenshots "$(abspath $(SCREENSHOTS))"
 
 cluster: ## Three nodes with Redis and PostgreSQL on this machine, to try out
 	$(GO) run ./internal/cluster

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,22 +16,6 @@ func checkForm(t *testing.T, p *browser.Page) {
 	p.Accessible()
 	p.Fits(360, 1280, 2560)
 	p.Quiet()
-}
-
-// photograph writes pictures of a page for "make screenshots".
-func photograph(p *browser.Page, name string) {
-	if *screenshots == "" {
-		return
-	}
-	for scheme, dark := range map[string]bool{"light": false, "dark": true} {
-		p.Dark(dark)
-		for width, suffix := range map[int]string{1280: "", 360: "-phone"} {
-			p.Size(width, 900)
-			p.Save(filepath.Join(*screenshots, name+"-"+scheme+suffix+".png"), 2400)
-		}
-	}
-	p.Dark(false)
-	p.Size(1280, 900)
 }
 
 // Somebody signs up in a browser, sees who is signed in, sends a stranger away and

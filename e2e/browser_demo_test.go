@@ -17,18 +17,39 @@ import (
 // screenshots is where "make screenshots" wants pictures of the pages.
 var screenshots = flag.String("screenshots", "", "write a picture of each page, light and dark, to this folder")
 
-var (
-	demoDashboard = regexp.MustCompile(`dashboard +(http://\S+) \(sign in as (\S+) with the password (\S+)\)`)
-	demoLogin     = regexp.MustCompile(`login server +(http://[^/\s]+)/`)
-)
-
-// demo is a demo after its day, with its operator at the dashboard.
-type demo struct {
-	admin, login string
-	page         *browser.Page
+// photograph takes pictures of a page where they are wanted: in all looks, each of the
+// page as it is loaded with it.
+func photograph(p *browser.Page, name string) {
+	if *screenshots == "" {
+		return
+	}
+	url := p.URL()
+	for _, look := range browser.Looks() {
+		p.Wear(look)
+		p.Go(url)
+		file := name + "-light"
+		if look.Dark {
+			file = name + "-dark"
+		}
+		if look.Width < 600 {
+			file += "-phone"
+		}
+		p.Save(filepath.Join(*screenshots, file+".png"), 2400)
+	}
+	p.Wear(browser.Look{Width: 1280})
 }
 
-func startDemo(t *testing.T) *demo {
+// demoDashboard is what the demo says about where its dashboard is, and who may use
+// it.
+var demoDashboard = regexp.MustCompile(`dashboard +(http://\S+) \(sign in as (\S+) with the password (\S+)\)`)
+
+// demo is the dashboard of a demo after its day.
+type demo struct {
+	url      string
+	operator [2]string // e-mail address and password
+}
+
+func startDemo(t *testing.T) demo {
 	t.Helper()
 	cmd := exec.Command(binary, "demo", "--pause", "0s", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
@@ -54,38 +75,35 @@ func startDemo(t *testing.T) *demo {
 		<-ended
 		cmd.Wait()
 	})
-	at, login := demoDashboard.FindStringSubmatch(said.String()), demoLogin.FindStringSubmatch(said.String())
-	if at == nil || login == nil {
-		t.Fatalf("the demo tells no credentials:\n%s", said.String())
+	m := demoDashboard.FindStringSubmatch(said.String())
+	if m == nil {
+		t.Fatalf("the demo does not tell who may use its dashboard:\n%s", said.String())
 	}
-	d := &demo{admin: at[1], login: login[1]}
-	d.page = browser.Open(t, d.admin, d.login)
-	d.page.Go(d.admin + "/login")
-	d.page.Fill(browser.Field("E-mail address"), at[2])
-	d.page.Fill(browser.Field("Password"), at[3])
-	d.page.Follow(func() { d.page.Click(browser.Button("Sign in")) })
-	return d
+	return demo{url: m[1], operator: [2]string{m[2], m[3]}}
 }
 
-// places are the pages of the demo, by what their pictures are called. Those of a
-// finding and of a person are found as a reader finds them, by following links.
-func (d *demo) places(t *testing.T) map[string]string {
+// enter signs somebody in at a form that is open.
+func enter(p *browser.Page, who [2]string) {
+	p.Fill(browser.Field("E-mail address"), who[0])
+	p.Fill(browser.Field("Password"), who[1])
+	p.Follow(func() { p.Click(browser.Button("Sign in")) })
+}
+
+// pages are the pages of the dashboard, by what their pictures are called. Those of
+// a finding and of a person are found as a reader finds them, by following links.
+func (d demo) pages(t *testing.T, p *browser.Page) map[string]string {
 	t.Helper()
-	p := d.page
-	all := map[string]string{}
+	all := map[string]string{"blocks-past": "/blocks/past", "blocks-allowed": "/blocks/allowed"}
 	for _, path := range navigation(p) {
-		name := strings.Trim(path, "/")
-		if name == "" {
-			name = "overview"
-		}
-		all[name] = path
+		all[strings.Trim(path, "/")] = path
 	}
-	p.Go(d.admin + "/")
+	all["overview"] = all[""]
+	delete(all, "")
 	for name, link := range map[string]string{
-		"finding": `.feed-item[data-rule="account_takeover"] a[href^="/findings/"]`,
-		"user":    `.feed-item[data-rule="account_takeover"] a[href^="/users/"]`,
+		"finding": `.feed-item[data-rule=account_takeover] a[href^="/findings/"]`,
+		"user":    `.feed-item[data-rule=account_takeover] a[href^="/users/"]`,
 	} {
-		all[name] = browser.Eval[string](p, `document.querySelector(`+"`"+link+"`"+`)?.getAttribute("href") ?? ""`)
+		all[name] = browser.Eval[string](p, "document.querySelector(`"+link+"`)?.getAttribute(`href`) ?? ``")
 		if all[name] == "" {
 			t.Errorf("no link to a %s on the overview", name)
 			delete(all, name)
@@ -98,27 +116,15 @@ func (d *demo) places(t *testing.T) map[string]string {
 // is photographed.
 func TestBrowserDemo(t *testing.T) {
 	d := startDemo(t)
-	p := d.page
-	for name, path := range d.places(t) {
-		if status := p.Go(d.admin + path); status != http.StatusOK {
+	p := browser.Open(t, d.url)
+	p.Go(d.url)
+	photograph(p, "login")
+	enter(p, d.operator)
+	for name, path := range d.pages(t, p) {
+		if status := p.Go(d.url + path); status != http.StatusOK {
 			t.Errorf("%s: %d", name, status)
 		}
 		p.Quiet()
-		if *screenshots == "" {
-			continue
-		}
-		for scheme, dark := range map[string]bool{"light": false, "dark": true} {
-			p.Dark(dark)
-			for _, width := range []int{1280, 360} {
-				p.Size(width, 900)
-				p.Go(d.admin + path)
-				file := name + "-" + scheme
-				if width < 600 {
-					file += "-phone"
-				}
-				p.Save(filepath.Join(*screenshots, file+".png"), 2400)
-			}
-		}
-		p.Size(1280, 900)
+		photograph(p, name)
 	}
 }

@@ -59,9 +59,7 @@ func (s *server) dashboard() *browser.Page {
 func (s *server) signIn(p *browser.Page) {
 	s.t.Helper()
 	p.Go(s.admin + "/login")
-	p.Fill(browser.Field("E-mail address"), administrator)
-	p.Fill(browser.Field("Password"), password)
-	p.Follow(func() { p.Click(browser.Button("Sign in")) })
+	enter(p, [2]string{administrator, password})
 	p.Await(browser.Role("heading", "Overview"))
 }
 
@@ -91,6 +89,7 @@ func TestBrowserFirstRun(t *testing.T) {
 	p.Go(link)
 	p.Accessible()
 	p.Fits(360, 2560)
+	photograph(p, "setup")
 
 	fill := func(password string) {
 		p.Fill(browser.Field("E-mail address"), administrator)

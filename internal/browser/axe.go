@@ -18,23 +18,44 @@ type fault struct {
 	}
 }
 
-// widths and schemes in which a page must be accessible and fit: a phone and a
-// desk, light and dark.
-var widths = []int{360, 1280}
+// Look is how somebody sees a page.
+type Look struct {
+	Width int // CSS pixels
+	Dark  bool
+}
 
-// Accessible fails the test for each fault that axe-core calls serious or
-// critical, on a phone and on a desk, light and dark. Afterwards the page is light
-// and at a desk.
-func (p *Page) Accessible() {
-	p.t.Helper()
-	for _, width := range widths {
-		for _, dark := range []bool{false, true} {
-			p.Size(width, 900)
-			p.Dark(dark)
-			p.axe(fmt.Sprintf("%s at %d px, dark %t", p.URL(), width, dark))
-		}
+// Looks are a phone and a desk, light and dark.
+func Looks() []Look {
+	return []Look{{360, false}, {360, true}, {1280, false}, {1280, true}}
+}
+
+func (l Look) String() string {
+	if l.Dark {
+		return fmt.Sprintf("%d px, dark", l.Width)
 	}
-	p.Dark(false)
+	return fmt.Sprintf("%d px, light", l.Width)
+}
+
+// Accessible fails the test for each fault that axe-core calls serious or critical
+// in any of the looks, all of [Looks] if none is given. Afterwards the page is
+// light and at a desk.
+func (p *Page) Accessible(looks ...Look) {
+	p.t.Helper()
+	if len(looks) == 0 {
+		looks = Looks()
+	}
+	for _, l := range looks {
+		p.Wear(l)
+		p.axe(fmt.Sprintf("%s at %s", p.URL(), l))
+	}
+	p.Wear(Look{Width: 1280})
+}
+
+// Wear gives the page a look.
+func (p *Page) Wear(l Look) {
+	p.t.Helper()
+	p.Size(l.Width, 900)
+	p.Dark(l.Dark)
 }
 
 func (p *Page) axe(where string) {

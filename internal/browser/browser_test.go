@@ -128,7 +128,7 @@ func TestFaultsAreFound(t *testing.T) {
 		"style":       {page: `<p style="color:red">`, want: "Content Security Policy"},
 		"other host":  {page: `<a href="` + elsewhere + `/x">There</a>`, want: "another host", check: follow("There")},
 		"not there":   {page: `<script src="/missing.js"></script>`, want: "404"},
-		"no label":    {page: `<input>`, want: "critical", check: (*browser.Page).Accessible},
+		"no label":    {page: `<input>`, want: "critical", check: accessible},
 		"too wide":    {page: strings.Repeat("x", 500), want: "does not fit 360 px", check: fits},
 		"an attack":   {page: `<i hostile></i>x`, want: "went through", check: (*browser.Page).Unharmed},
 		"turned text": {page: "<p>\u202ex", want: "turned round", check: (*browser.Page).Unharmed},
@@ -156,6 +156,8 @@ func TestFaultsAreFound(t *testing.T) {
 func follow(link string) func(*browser.Page) {
 	return func(p *browser.Page) { p.Follow(func() { p.Click(browser.Link(link)) }) }
 }
+
+func accessible(p *browser.Page) { p.Accessible() }
 
 func fits(p *browser.Page) { p.Fits(360) }
 

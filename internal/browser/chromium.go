@@ -43,6 +43,7 @@ var flags = map[string]any{
 	"force-color-profile":                    "srgb",
 	"font-render-hinting":                    "none",
 	"hide-scrollbars":                        true,
+	"allow-pre-commit-input":                 true, // keys reach a page that was not painted yet
 	"lang":                                   "en-GB",
 	// The usual one would tell of a robot.
 	"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
