@@ -49,6 +49,14 @@ func TestFindingThatIsOver(t *testing.T) {
 	s.at(3 * time.Hour)
 	s.failLogins(5, "nobody@example.com", "2001:db8::7")
 	s.at(0)
+	// That a part of the network was blocked and let in again is another matter.
+	part := gatehouse.Block{Prefix: netip.MustParsePrefix("2001:db8::9/128"), Reason: "test", By: "ada", Created: s.now()}
+	if _, err := s.guard.BlockIP(t.Context(), part); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.guard.UnblockIP(t.Context(), s.now(), part.Prefix, "ada"); err != nil {
+		t.Fatal(err)
+	}
 	contains(t, "the page", s.signIn(accounts.Viewer).must(s.found(gatehouse.BruteForceDetected)),
 		"2001:db8::/64 was blocked", "over</span>", "(nobody has it)", `href="/log?user=nobody%40example.com"`, "is not blocked")
 }

@@ -140,7 +140,8 @@ func TestActivityPageByPage(t *testing.T) {
 	}
 }
 
-// Days are those of the viewer's time zone.
+// Days are those of the viewer's time zone. A finding counts on the day on which it
+// began.
 func TestFindingsByDay(t *testing.T) {
 	s := newSite(t)
 	b := s.signIn(accounts.Viewer)
@@ -153,16 +154,24 @@ func TestFindingsByDay(t *testing.T) {
 	noon := time.Date(now.Year(), now.Month(), now.Day()-3, 12, 0, 0, 0, zone)
 	s.record(gatehouse.Event{Kind: gatehouse.TokenReused, Time: noon, Subject: gatehouse.Subject{User: u.ID}})
 	s.record(gatehouse.Event{Kind: gatehouse.TokenReused, Time: noon.AddDate(0, 0, -40), Subject: gatehouse.Subject{User: u.ID}})
+	f := gatehouse.Finding{ID: "f-1", Rule: "brute_force", Kind: gatehouse.BruteForceDetected, Severity: gatehouse.Critical, First: noon, Count: 10}
+	for i, at := range []time.Time{noon, noon.AddDate(0, 0, 1), noon.AddDate(0, 0, 2)} {
+		f.Last = at
+		r := gatehouse.Record{ID: gatehouse.NewID(at), Event: gatehouse.Event{Kind: f.Kind, Time: at, Subject: gatehouse.Subject{Account: u.Account}}, Severity: f.Severity, Finding: &f}
+		if err := s.store.Append(t.Context(), r); err != nil {
+			t.Fatal(i, err)
+		}
+	}
 	site, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.http.Jar.SetCookies(site, []*http.Cookie{{Name: "tz", Value: zone.String()}})
 	body := b.must("/users/" + u.ID)
-	contains(t, "the page", body, "1 finding in 30 days", `data-zone="Pacific/Kiritimati"`,
-		noon.Format("Mon 2 Jan")+`</time></th><td class="num">0</td><td class="num">1</td>`)
-	if n := strings.Count(body, `<td class="num">1</td>`); n != 1 {
-		t.Errorf("%d days have a finding", n)
+	contains(t, "the page", body, "2 findings in 30 days", `data-zone="Pacific/Kiritimati"`,
+		noon.Format("Mon 2 Jan")+`</time></th><td class="num">1</td><td class="num">1</td>`)
+	if n := strings.Count(body, `<td class="num">1</td>`); n != 2 {
+		t.Errorf("%d findings are shown", n)
 	}
 }
 
