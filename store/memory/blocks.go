@@ -1,8 +1,10 @@
 package memory
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -104,14 +106,47 @@ func (s *Blocks) Blocked(_ context.Context, ip netip.Addr, at time.Time) (gateho
 // List implements gatehouse.Blocks: IPv4 first, then by address, the wider
 // network before those in it.
 func (s *Blocks) List(_ context.Context, at time.Time) ([]gatehouse.Block, error) {
-	list := []gatehouse.Block{}
+	var found []listed
 	for b := range s.table.all {
 		if b.ActiveAt(at) {
-			list = append(list, *b)
+			found = append(found, place(b))
 		}
 	}
-	slices.SortFunc(list, func(a, b gatehouse.Block) int { return a.Prefix.Compare(b.Prefix) })
+	slices.SortFunc(found, listed.compare)
+	list := make([]gatehouse.Block, len(found))
+	for i := range found {
+		list[i] = *found[i].block
+	}
 	return list, nil
+}
+
+// listed is a block with what tells its place in a list. To sort blocks themselves
+// takes several times as long, as they are large and their prefixes slow to compare.
+type listed struct {
+	family, length uint8
+	high, low      uint64 // of the address
+	block          *gatehouse.Block
+}
+
+func place(b *gatehouse.Block) listed {
+	ip := b.Prefix.Addr()
+	bytes := ip.As16()
+	return listed{
+		family: uint8(ip.BitLen()), length: uint8(b.Prefix.Bits()),
+		high: binary.BigEndian.Uint64(bytes[:8]), low: binary.BigEndian.Uint64(bytes[8:]), block: b,
+	}
+}
+
+func (a listed) compare(b listed) int {
+	switch {
+	case a.family != b.family:
+		return cmp.Compare(a.family, b.family)
+	case a.high != b.high:
+		return cmp.Compare(a.high, b.high)
+	case a.low != b.low:
+		return cmp.Compare(a.low, b.low)
+	}
+	return cmp.Compare(a.length, b.length)
 }
 
 // sweep removes a few of the blocks that ended before an instant.
