@@ -130,6 +130,9 @@ func TestActivityPageByPage(t *testing.T) {
 	for path := "/users/" + u.ID + "?group=passwords"; path != ""; {
 		body := b.must(path)
 		got = append(got, regexp.MustCompile(`Nr-\d{3}`).FindAllString(body, -1)...)
+		if strings.Contains(body, " times</span>") {
+			t.Fatal("a record is shown as if it were two")
+		}
 		path = ""
 		if m := older.FindStringSubmatch(body); m != nil {
 			path = html.UnescapeString(m[1])
