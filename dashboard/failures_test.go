@@ -57,6 +57,9 @@ func TestFailuresByTheClocksOfAZone(t *testing.T) {
 		{"Australia/Lord_Howe", "2026-10-04", "forward by half an hour at 02:00"},
 		{"America/Havana", "2026-11-01", "back at 01:00, so that midnight comes twice"},
 		{"Africa/Cairo", "2026-04-24", "forward at midnight, which does not come"},
+		{"America/Santiago", "2026-09-06", "forward at midnight, which does not come"},
+		{"Asia/Amman", "2021-10-29", "back at 01:00, so that midnight comes twice"},
+		{"Asia/Magadan", "2014-10-26", "back by two hours at 02:00"},
 		{"America/St_Johns", "2026-11-01", "-3:30, back at 02:00"},
 	} {
 		t.Run(c.zone+" "+c.date, func(t *testing.T) {
@@ -124,8 +127,12 @@ func TestFailuresByCountry(t *testing.T) {
 	s.fail(at, "", 1)
 	s.fail(at.AddDate(0, 0, -7), "DE", 4)
 	s.fail(at.AddDate(0, 0, -200), "JP", 5)
+	s.fail(s.now().Add(2*logstats.Slot), "DE", 6) // of a node whose clock is wrong
 	b := s.signIn(accounts.Viewer)
 	cell := at.Format("Monday 15")
+	if got := len(heatMap(b.get("/failures?range=7"))); got != 1 {
+		t.Errorf("%d hours in which logins failed, want one that has come", got)
+	}
 	for path, want := range map[string]int{
 		"/failures": 1208, "/failures?range=7": 1204, "/failures?country=DE": 7, "/failures?country=unknown": 1,
 		"/failures?country=JP": 0, "/failures?country=XX&range=90": 0,
@@ -168,6 +175,9 @@ func TestFailuresLeadToRecords(t *testing.T) {
 	}
 	records := 0
 	for _, c := range cells {
+		if !strings.Contains(c.link, "&tz=Asia%2FKathmandu") {
+			t.Errorf("%s is not in the zone of this page", c.link)
+		}
 		records += len(shown(b.get(c.link)))
 	}
 	if records != 3 {

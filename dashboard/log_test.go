@@ -230,3 +230,17 @@ func TestLogShowsTextsAsTexts(t *testing.T) {
 		t.Error("the text is not shown")
 	}
 }
+
+// Whatever can be in the log can be chosen, once.
+func TestLogOffersEachType(t *testing.T) {
+	b := newSite(t).signIn(accounts.Viewer)
+	page := b.get("/log")
+	for _, kind := range gatehouse.Kinds() {
+		if n := strings.Count(page.body, fmt.Sprintf(`<option value="%s"`, kind)); n != 1 {
+			t.Errorf("%s can be chosen %d times", kind, n)
+		}
+	}
+	if chosen := b.get("/log?kind=findings"); !strings.Contains(chosen.body, `<option value="findings" selected>`) {
+		t.Error("a group that was chosen is not the one that is shown")
+	}
+}
