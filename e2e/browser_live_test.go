@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,16 +16,18 @@ func TestBrowserFindingArrivesLive(t *testing.T) {
 	p := s.dashboard()
 	p.Listening()
 	p.Run(`window.gatehouseTestSame = true`)
-	for i, from := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"} {
-		account := []string{"ada@example.com", "bob@example.com", "cleo@example.com"}[i]
+	var took []time.Duration
+	for i := range 5 {
+		account := fmt.Sprintf("person%d@example.com", i)
 		arrived := p.Expect("#feed .feed-item", account)
-		answered := s.guess(account, from)
-		if took := arrived().Sub(answered); took > time.Second {
-			t.Errorf("the finding about %s came %s after the attack, more than a second", account, took)
-		} else {
-			t.Logf("the finding came %s after the attack", took)
-		}
+		answered := s.guess(account, fmt.Sprintf("192.0.2.%d", i+1))
+		took = append(took, arrived().Sub(answered))
 	}
+	slices.Sort(took)
+	if took[len(took)/2] > time.Second {
+		t.Errorf("half of the findings came more than a second after their attack: %s", took)
+	}
+	t.Logf("the findings came after %s", took)
 	if !browser.Eval[bool](p, `window.gatehouseTestSame === true`) {
 		t.Error("the page was loaded anew")
 	}

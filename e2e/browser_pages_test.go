@@ -198,3 +198,27 @@ func (s *server) hostilePages(p *browser.Page) []string {
 	slices.Sort(paths)
 	return slices.Compact(paths)
 }
+
+// On a phone the navigation is behind a button, with JavaScript and without.
+func TestBrowserMenuOnAPhone(t *testing.T) {
+	s := start(t, cheapHash+proxied)
+	p := s.dashboard()
+	for _, script := range []bool{true, false} {
+		if !script {
+			p.NoScript()
+		}
+		p.Wear(browser.Look{Width: 360})
+		p.Go(s.admin + "/")
+		p.Click(browser.Button("Menu"))
+		p.Await(browser.Link("Blocks"))
+		if script {
+			p.Accessible(browser.Look{Width: 360})
+			p.Wear(browser.Look{Width: 360})
+			p.Press(browser.Escape)
+			p.Await(browser.Button("Menu"))
+			p.Click(browser.Button("Menu"))
+		}
+		p.Follow(func() { p.Click(browser.Link("Blocks")) })
+		p.Await(browser.Role("heading", "Blocks"))
+	}
+}

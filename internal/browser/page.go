@@ -27,9 +27,20 @@ type Page struct {
 // what it did wrong meanwhile fails the test.
 func Open(t testing.TB, sites ...string) *Page {
 	t.Helper()
-	c := browserFor(t)
+	return open(t, browserFor(t).ctx, sites, chromedp.WithNewBrowserContext())
+}
+
+// Another opens another tab of the same person, with the same cookies, which may
+// ask other sites.
+func (p *Page) Another(sites ...string) *Page {
+	p.t.Helper()
+	return open(p.t, p.ctx, sites)
+}
+
+func open(t testing.TB, parent context.Context, sites []string, options ...chromedp.ContextOption) *Page {
+	t.Helper()
 	p := &Page{t: t, watch: newWatch(sites), Patience: patience}
-	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.watch.event))
+	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.watch.event))...)
 	p.ctx = ctx
 	p.watch.dismiss = func() { go dismissDialog(ctx) }
 	if err := within(patience, cancel, func() error { return chromedp.Do(ctx) }); err != nil {
@@ -45,8 +56,7 @@ func Open(t testing.TB, sites ...string) *Page {
 		p.Quiet()
 	})
 	must(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-	p.Size(1280, 900)
-	p.Dark(false)
+	p.Wear(Look{Width: 1280})
 	return p
 }
 
@@ -63,6 +73,16 @@ func (p *Page) Go(url string) int {
 		return 0
 	}
 	return int(resp.Status)
+}
+
+// Back is the browser's button.
+func (p *Page) Back() {
+	p.t.Helper()
+	ctx, cancel := p.bounded()
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.NavigateBack()); err != nil {
+		p.t.Fatalf("back: %v", err)
+	}
 }
 
 // Follow does something that leads to another document, such as the press of a
