@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -37,10 +38,11 @@ type deed struct {
 	Doubt  bool // somebody else may have done it
 }
 
-// How many of each the page shows.
+// How many of each the page shows, and how far back it looks for them.
 const (
 	maxDeeds    = 25
 	maxAttempts = 10
+	lately      = 90 * 24 * time.Hour
 )
 
 // deedWords are the records that are shown, in words. They have the user's ID.
@@ -75,14 +77,6 @@ var attemptWords = map[gatehouse.Kind]string{
 	gatehouse.PasswordChangeFailed:   "The password could not be changed",
 	gatehouse.PasswordResetRequested: "Asked for a link to choose a new password",
 	gatehouse.StepUpFailed:           "Wrong password when it was asked for again",
-}
-
-func kindsOf(words map[gatehouse.Kind]string) []gatehouse.Kind {
-	kinds := make([]gatehouse.Kind, 0, len(words))
-	for k := range words {
-		kinds = append(kinds, k)
-	}
-	return kinds
 }
 
 func (s *Server) home(w http.ResponseWriter, r *http.Request, c call) error {
@@ -120,7 +114,8 @@ func rank(s ownSession) int {
 // deeds reads the newest records of the caller, whom the log has by ID or name.
 func (s *Server) deeds(ctx context.Context, c call, of string, words map[gatehouse.Kind]string, limit int) ([]deed, error) {
 	var list []deed
-	for r, err := range s.log.Query(ctx, gatehouse.Query{User: of, Kinds: kindsOf(words), Limit: limit}) {
+	q := gatehouse.Query{User: of, Kinds: slices.Sorted(maps.Keys(words)), Since: s.now().Add(-lately), Limit: limit}
+	for r, err := range s.log.Query(ctx, q) {
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package authserver_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -512,6 +513,31 @@ func TestPagesDoNotNameOperators(t *testing.T) {
 	for _, text := range []string{"root@", "Portugal", "Safari", "suspected"} {
 		if strings.Contains(body, text) {
 			t.Errorf("the page tells %q", text)
+		}
+	}
+}
+
+// noLogins is a journal that fails to record logins.
+type noLogins struct{ gatehouse.Journal }
+
+func (j noLogins) Append(ctx context.Context, records ...gatehouse.Record) error {
+	if records[0].Kind == gatehouse.LoginSucceeded {
+		return gatehouse.ErrUnavailable
+	}
+	return j.Journal.Append(ctx, records...)
+}
+
+// A login that cannot be recorded gives nobody a session.
+func TestSignInThatIsNotRecorded(t *testing.T) {
+	s := newSite(t)
+	s.journal = func(j gatehouse.Journal) gatehouse.Journal { return noLogins{j} }
+	s.member()
+	p := s.person()
+	p.page("/account/login", signInForm(alice, password), http.StatusServiceUnavailable)
+	p.goes("/account/signup", url.Values{"email": {bob}, "password": {password}}, "/account/login?done=created")
+	for _, email := range []string{alice, bob} {
+		if list, err := s.accounts.Sessions(t.Context(), s.user(email).ID); err != nil || len(list) != 0 || p.session() != "" {
+			t.Errorf("%s: %d sessions, cookie %q, %v", email, len(list), p.session(), err)
 		}
 	}
 }
