@@ -58,7 +58,8 @@ func isCountry(code string) bool {
 // dates. What has not come yet is left out.
 func (q *failuresQuery) readRange(days string, now time.Time) {
 	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC) // a date, which has no zone
-	first, last := today.AddDate(0, 0, 1-usualDays), today
+	var first time.Time
+	last := today
 	date := func(name, text string, otherwise time.Time) time.Time {
 		if text == "" {
 			return otherwise

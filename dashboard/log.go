@@ -62,7 +62,7 @@ func (s *Server) logPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	params := r.URL.Query()
 	zone, known := zoneOf(r, params)
 	view := logView{
-		Filter: s.readLogFilter(params, zone), Size: logSizes[0], After: params.Get("after"),
+		Filter: s.readLogFilter(params, zone), Size: logSizes[0], After: gatehouse.CleanText(params.Get("after"), gatehouse.MaxText),
 		Groups: kindGroups, Spans: logSpans, Sizes: logSizes, MostRows: maxExport, UsualRows: usualExport,
 	}
 	if !known {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fluxstudio/gatehouse"
+	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/internal/web"
 )
@@ -24,6 +25,7 @@ const (
 	exportStall    = 30 * time.Second // how long a client may take to read exportBuffer
 	exportBuffer   = 64 << 10
 	exportsAtOnce  = 2
+	exportAsks     = 10_000                       // records, after which is asked whether who exports still may
 	exportCut      = gatehouse.Kind("export_cut") // the last line of an export that is not all
 	exportNameTime = "20060102T150405Z"
 )
@@ -97,7 +99,14 @@ func (s *Server) exportLog(w http.ResponseWriter, r *http.Request, v visitor) er
 	if f.csv {
 		records = csvLines(out)
 	}
-	if err = s.sendLog(r.Context(), *q, f.limit, records); err == nil || !to.began {
+	may := func() error {
+		again, err := s.visit(r)
+		if err == nil && !again.may(accounts.Analyst) {
+			err = errors.New("who exports may not do so any more")
+		}
+		return err
+	}
+	if err = s.sendLog(r.Context(), *q, f.limit, records, may); err == nil || !to.began {
 		return err
 	}
 	if r.Context().Err() == nil && !errors.Is(err, errClientGone) {
@@ -113,12 +122,15 @@ type recordLines struct {
 }
 
 // sendLog writes what a query selects; if there is more than limit, the last line
-// says so, and how far it came.
-func (s *Server) sendLog(ctx context.Context, q gatehouse.Query, limit int, to recordLines) error {
+// says so, and how far it came. Now and then it asks may whether to go on.
+func (s *Server) sendLog(ctx context.Context, q gatehouse.Query, limit int, to recordLines, may func() error) error {
 	q.Limit = limit + 1
 	n, last := 0, time.Time{}
 	for r, err := range s.Log.Query(ctx, q) {
-		if err == nil && n == limit {
+		if err == nil && n%exportAsks == exportAsks-1 {
+			err = may()
+		}
+		if n == limit {
 			r = cutAt(limit, last)
 		}
 		if err == nil {

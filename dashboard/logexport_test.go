@@ -178,12 +178,16 @@ type fakeLog struct {
 	records int
 	err     error
 	waiting chan struct{} // gets one for each query that waits
+	before  func(record int)
 }
 
 func (l *fakeLog) Query(ctx context.Context, _ gatehouse.Query) iter.Seq2[gatehouse.Record, error] {
 	return func(yield func(gatehouse.Record, error) bool) {
 		r := failure(0, "ada@example.com", "198.51.100.7")
-		for range l.records {
+		for i := range l.records {
+			if l.before != nil {
+				l.before(i)
+			}
 			if ctx.Err() != nil {
 				yield(gatehouse.Record{}, ctx.Err())
 				return
@@ -218,6 +222,32 @@ func TestExportBreaksOff(t *testing.T) {
 	s.handler.Log = &fakeLog{Log: s.store, err: gatehouse.ErrUnavailable}
 	if a := b.post("/log/export", url.Values{"format": {"csv"}}); a.status != http.StatusServiceUnavailable || a.header.Get("Content-Disposition") != "" {
 		t.Errorf("a store that fails at once: %d %v", a.status, a.header)
+	}
+}
+
+// Who may not export any more gets no more of it.
+func TestExportEndsWithTheSession(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(accounts.Analyst)
+	s.handler.Log = &fakeLog{Log: s.store, records: 30_000, before: func(record int) {
+		if record != 15_000 {
+			return
+		}
+		u, err := s.service.UserByAccount(t.Context(), "analyst@example.com")
+		if err == nil {
+			_, err = s.service.LogoutEverywhere(t.Context(), u.ID)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}}
+	res, err := b.http.PostForm(b.url+"/log/export", url.Values{"format": {"csv"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); !errors.Is(err, io.ErrUnexpectedEOF) || bytes.Count(body, []byte("\n")) > 20_001 {
+		t.Errorf("%d lines, and then %v", bytes.Count(body, []byte("\n")), err)
 	}
 }
 

@@ -42,7 +42,8 @@ func (s *Server) readLogFilter(form url.Values, zone viewerZone) logFilter {
 		User: field("user"), IP: field("ip"), Span: field("span"), Correlation: field("correlation"), Finding: field("finding"),
 		Zone: zone, Problems: map[string]string{},
 	}
-	f.query.Correlation, f.query.Finding = f.Correlation, f.Finding
+	f.query.Correlation = gatehouse.CleanText(f.Correlation, gatehouse.MaxText) // as the log has it
+	f.query.Finding = gatehouse.CleanText(f.Finding, gatehouse.MaxText)
 	if f.User != "" {
 		f.query.User = s.loggedName(f.User)
 		if f.query.User != f.User {
