@@ -45,7 +45,7 @@ func TestCleanUp(t *testing.T) {
 				ends = now.Add(time.Hour)
 			}
 			ss := accounts.Session{ID: fmt.Sprint("s", i), User: "ada", Created: now, Expires: ends}
-			ok(s.CreateSession(ctx, ss, accounts.TokenHash{byte(i)}, "hash"))
+			ok(s.CreateSession(ctx, ss, accounts.TokenHash{byte(i), 1}, "hash"))
 			_, err := s.Place(ctx, gatehouse.Block{ID: fmt.Sprint("b", i), Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 32), Created: now, Until: ends})
 			ok(err)
 		}

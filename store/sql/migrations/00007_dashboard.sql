@@ -51,8 +51,8 @@ DROP INDEX security_log_ip;
 DROP INDEX security_log_time;
 CREATE INDEX security_log_user ON security_log (user_id, time, seq, kind, ip) WHERE user_id IS NOT NULL;
 CREATE INDEX security_log_account ON security_log (account, time, seq, kind, ip) WHERE account IS NOT NULL;
-CREATE INDEX security_log_ip ON security_log (ip, time, seq, kind) WHERE ip IS NOT NULL;
-CREATE INDEX security_log_time ON security_log (time, seq, ip, kind);
+CREATE INDEX security_log_ip ON security_log (ip, time, seq) WHERE ip IS NOT NULL;
+CREATE INDEX security_log_time ON security_log (time, seq, ip);
 
 -- +goose Down
 DROP INDEX security_log_time;
