@@ -46,6 +46,9 @@ func newHub(feed gatehouse.Feed, render func(*gatehouse.Record) ([]byte, error))
 type frame struct {
 	text  []byte // server-sent events
 	items int    // how many findings it tells of
+	// user is whom an operator has done something to: whether they may still
+	// watch is to be asked again. It comes by itself.
+	user string
 }
 
 // remarkable reports whether a record belongs into the live feed.
@@ -70,6 +73,9 @@ func (h *hub) run(ctx context.Context) error {
 				return nil
 			}
 			missed += m.Missed
+			if m.Record.Actor != "" && m.Record.User != "" {
+				h.broadcast(frame{user: m.Record.User})
+			}
 			if !remarkable(m.Record) {
 				break
 			}
@@ -82,7 +88,7 @@ func (h *hub) run(ctx context.Context) error {
 				missed++
 			}
 		case <-due:
-			h.broadcast(frame{h.events(items, missed), len(items) + missed})
+			h.broadcast(frame{text: h.events(items, missed), items: len(items) + missed})
 			items, missed, due, sent = nil, 0, nil, time.Now()
 			clear(at)
 		}
@@ -199,13 +205,20 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error
 	if !send([]byte(": watching\n\n")) {
 		return nil // the watcher is gone, which is no failure
 	}
+	mayStill := func() bool {
+		again, err := s.visit(r)
+		return err != nil || again.may(accounts.Viewer)
+	}
 	pulse := time.NewTicker(livePulse)
 	defer pulse.Stop()
 	for {
 		select {
 		case f, ok := <-frames:
-			if !ok {
+			if !ok || f.user == v.user.ID && !mayStill() {
 				return nil
+			}
+			if f.user != "" {
+				break
 			}
 			text := f.text // shared by all
 			if n := missed(); n > 0 {
@@ -215,7 +228,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error
 				return nil
 			}
 		case <-pulse.C:
-			if again, err := s.visit(r); err == nil && !again.may(accounts.Viewer) || !send([]byte(": alive\n\n")) {
+			if !mayStill() || !send([]byte(": alive\n\n")) {
 				return nil
 			}
 		case <-r.Context().Done():

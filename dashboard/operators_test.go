@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -194,8 +195,26 @@ func TestOperators(t *testing.T) {
 	if a := eve.get("/blocks"); a.status != http.StatusOK || strings.Contains(a.body, `action="/blocks/place"`) {
 		t.Errorf("as a viewer: %d", a.status)
 	}
+	live, err := eve.http.Get(s.url + "/live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Body.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, live.Body)
+		ended <- err
+	}()
 	if a := change("analyst@example.com", "holder", "gone"); a.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.status, a.body)
+	}
+	select {
+	case err := <-ended:
+		if live.StatusCode != http.StatusOK || err != nil {
+			t.Errorf("the live feed: %d %v", live.StatusCode, err)
+		}
+	case <-time.After(10 * time.Second): // its pulse is slower
+		t.Error("the live feed goes on without the role")
 	}
 	if a := eve.get("/"); a.status != http.StatusForbidden {
 		t.Errorf("without a role: %d", a.status)
