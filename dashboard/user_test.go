@@ -182,6 +182,8 @@ func TestUserOfHostileText(t *testing.T) {
 	s := newSite(t)
 	b := s.signIn(accounts.Administrator)
 	u := s.signUp("ada@example.com")
+	s.record(gatehouse.Event{Kind: gatehouse.PasswordReset, Subject: gatehouse.Subject{User: u.ID}, Reason: "état_d’urgence"})
+	contains(t, "the page", b.must("/users/"+u.ID), "État d’urgence")
 	for _, text := range []string{`<script>alert(1)</script>`, `" onmouseover="alert(1)`, `{{.User}}`, "\u202egnp.exe", strings.Repeat("x", 10_000)} {
 		s.logIn(u, "198.51.100.7", "Mozilla/5.0 "+text)
 		e := gatehouse.Event{Kind: gatehouse.PasswordReset, Subject: gatehouse.Subject{User: u.ID, Session: text}, Reason: text, Endpoint: text}

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/internal/web"
@@ -73,7 +75,8 @@ func words(name string) string {
 	if name == "" {
 		return ""
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	first, size := utf8.DecodeRuneInString(name)
+	return string(unicode.ToUpper(first)) + name[size:]
 }
 
 // nouns are what the rules count.
