@@ -45,3 +45,13 @@ func kindsOf(name string) []gatehouse.Kind {
 	}
 	return nil
 }
+
+// kindName is what people call a group or a type.
+func kindName(value string) string {
+	for _, g := range kindGroups {
+		if g.Value == value {
+			return g.Name
+		}
+	}
+	return title(gatehouse.Kind(value))
+}

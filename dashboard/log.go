@@ -190,7 +190,11 @@ func (r logRow) Detail() string {
 	}
 	switch {
 	case r.Block != nil:
-		add(r.Block.Reason)
+		reason := r.Block.Reason // a finding's, or an operator's words
+		if name, ok := titles[gatehouse.Kind(reason)]; ok {
+			reason = name
+		}
+		add(reason)
 	default:
 		add(sentence(r.Record))
 	}

@@ -104,7 +104,7 @@ func TestLogSearch(t *testing.T) {
 		{"ip=203.0.113.9", `<a href="/log?correlation=correlation-of-bob">correlation-of-bob</a>`},
 		{"user=" + user.ID + "&kind=login_failed", `<a href="/users/` + user.ID + `">` + user.ID + `</a>`},
 		{"from=2026-10-20T14:02:00%2B02:00", `value="2026-10-20T12:02:00"`},
-		{"kind=login_refused,findings", `<option value="login_refused,findings" selected>`},
+		{"kind=login_refused,findings", `<option value="login_refused,findings" selected>Login refused, Findings</option>`},
 		{"", "correlation=correlation-of-bob&amp;open=" + bob.ID + "#r-" + bob.ID},
 	} {
 		if got := b.get("/log?" + page.query); !strings.Contains(got.body, page.want) {

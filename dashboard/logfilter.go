@@ -160,6 +160,15 @@ func (f logFilter) More() bool {
 // Several reports whether more than one type or group is looked for.
 func (f logFilter) Several() bool { return strings.Contains(f.Kind, ",") }
 
+// KindNames is what people call the types and groups that are looked for.
+func (f logFilter) KindNames() string {
+	var names []string
+	for value := range strings.SplitSeq(f.Kind, ",") {
+		names = append(names, kindName(value))
+	}
+	return strings.Join(names, ", ")
+}
+
 // String says what is selected, for the record of an export: what accounts and
 // stores were asked for, not what was typed.
 func (f logFilter) String() string {
