@@ -119,23 +119,12 @@ func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (ga
 
 // blockOf returns the block in force of exactly a network, or gatehouse.ErrNotFound.
 func (s *Server) blockOf(ctx context.Context, network netip.Prefix, at time.Time) (gatehouse.Block, error) {
-	b, found, err := s.Blocks.Blocked(ctx, network.Addr(), at)
-	if err != nil || found && b.Prefix == network {
-		return b, err
+	l := lookup{blocks: s.Blocks, at: at}
+	b, found, err := l.of(ctx, network)
+	if err == nil && !found {
+		err = gatehouse.ErrNotFound
 	}
-	if !found {
-		return gatehouse.Block{}, gatehouse.ErrNotFound
-	}
-	all, err := s.Blocks.List(ctx, at) // a wider or narrower one ends later
-	if err != nil {
-		return gatehouse.Block{}, err
-	}
-	for _, b := range all {
-		if b.Prefix == network {
-			return b, nil
-		}
-	}
-	return gatehouse.Block{}, gatehouse.ErrNotFound
+	return b, err
 }
 
 // networkOf reads "network": an address, or a network in CIDR notation.

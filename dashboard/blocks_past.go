@@ -120,10 +120,7 @@ func (s *Server) tellFates(ctx context.Context, rows []pastBlock) error {
 		return nil
 	}
 	now := s.Now()
-	inForce, err := s.Blocks.List(ctx, now)
-	if err != nil {
-		return err
-	}
+	inForce := lookup{blocks: s.Blocks, at: now}
 	lifted := map[string]gatehouse.Record{} // by the block
 	oldest := rows[len(rows)-1].Time
 	ends := gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.IPAddressUnblocked}, Since: oldest, Limit: endsLooked}
@@ -141,15 +138,18 @@ func (s *Server) tellFates(ctx context.Context, rows []pastBlock) error {
 			continue
 		}
 		b := row.Block
-		at, found := slices.BinarySearchFunc(inForce, b.Prefix, func(b gatehouse.Block, p netip.Prefix) int { return b.Prefix.Compare(p) })
+		held, found, err := inForce.of(ctx, b.Prefix)
+		if err != nil {
+			return err
+		}
 		end, known := lifted[b.ID]
 		switch {
-		case found && inForce[at].ID == b.ID:
+		case found && held.ID == b.ID:
 			row.Fate = fate{Word: "in force", At: b.Until}
 		case known:
 			row.Fate = fate{Word: "lifted", At: end.Time, By: end.Block.By}
-		case found && inForce[at].Created.After(b.Created):
-			row.Fate = fate{Word: "replaced", At: inForce[at].Created, By: inForce[at].By}
+		case found && held.Created.After(b.Created):
+			row.Fate = fate{Word: "replaced", At: held.Created, By: held.By}
 		case !b.Until.IsZero() && !b.Until.After(now):
 			row.Fate = fate{Word: "ended", At: b.Until}
 		default:
@@ -157,4 +157,31 @@ func (s *Server) tellFates(ctx context.Context, rows []pastBlock) error {
 		}
 	}
 	return nil
+}
+
+// lookup finds the blocks of many networks, and lists all blocks at most once for it.
+type lookup struct {
+	blocks gatehouse.Blocks
+	at     time.Time
+	all    []gatehouse.Block
+	listed bool
+}
+
+// of returns the block in force of exactly a network.
+func (l *lookup) of(ctx context.Context, network netip.Prefix) (gatehouse.Block, bool, error) {
+	b, found, err := l.blocks.Blocked(ctx, network.Addr(), l.at)
+	if err != nil || !found || b.Prefix == network {
+		return b, found, err
+	}
+	if !l.listed { // a wider or narrower one ends later
+		if l.all, err = l.blocks.List(ctx, l.at); err != nil {
+			return b, false, err
+		}
+		l.listed = true
+	}
+	i, found := slices.BinarySearchFunc(l.all, network, func(b gatehouse.Block, p netip.Prefix) int { return b.Prefix.Compare(p) })
+	if !found {
+		return gatehouse.Block{}, false, nil
+	}
+	return l.all[i], true, nil
 }

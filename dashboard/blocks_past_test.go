@@ -30,6 +30,8 @@ func TestPastBlocks(t *testing.T) {
 		"Brute force on ada@example.com", "Ran out ", "Lifted</span> by analyst@example.com", " by analyst@example.com</td>",
 		"Replaced by a longer one", "In force: ",
 	})
+	s.block("192.0.0.0/16", "a wider one that ends later", "bob@example.com", 0)
+	b.get("/blocks/past?q=192.0.2.99").says(t, http.StatusOK, []string{"Replaced by a longer one", "In force: ", "192.0.0.0/16"}, "Over<")
 	b.get("/blocks/past?q=203.0.113.77").says(t, http.StatusOK, []string{"203.0.113.0/24", "floods"}, "198.51.100.7", "192.0.2.99")
 	b.get("/blocks/past?q=198.51.100.7").says(t, http.StatusOK, []string{"Ran out "}, "203.0.113.0", "192.0.2.99")
 	b.get("/blocks/past?q=198.51.100.8").says(t, http.StatusOK, []string{"Nothing fits"})
