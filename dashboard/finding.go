@@ -13,6 +13,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/guard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 	"github.com/fluxstudio/gatehouse/internal/worldmap"
 	"github.com/fluxstudio/gatehouse/rules"
 )
@@ -204,6 +205,7 @@ func (s *Server) evidenceOf(ctx context.Context, f *finding, names []string) err
 		list := entries(records[:min(len(records), most)])
 		for i := range list {
 			list[i].Here = subjectID(&list[i].Record) == subjectID(&f.Record)
+			list[i].Apart = apart(list[i].Time, first)
 		}
 		slices.Reverse(list)
 		return list, more
@@ -218,6 +220,17 @@ func (s *Server) evidenceOf(ctx context.Context, f *finding, names []string) err
 		f.Succeeded = &logins[0]
 	}
 	return err
+}
+
+// apart says how long before or after an instant t is, if it is seconds or more.
+func apart(t, instant time.Time) string {
+	switch d := t.Sub(instant).Truncate(time.Second); {
+	case d < 0:
+		return web.Duration(d) + " before"
+	case d > 0:
+		return web.Duration(d) + " after"
+	}
+	return ""
 }
 
 // relatedOf adds other findings about the same user or address, a day before or

@@ -17,12 +17,15 @@ func TestFindingOfBruteForce(t *testing.T) {
 	s := newSite(t)
 	b := s.signIn(accounts.Analyst)
 	u := s.signUp("ada@example.com")
-	s.failLogins(7, "ada@example.com", "198.51.100.7")
+	s.failLogins(4, "ada@example.com", "198.51.100.7")
+	s.observe(gatehouse.PasswordResetRequested, "ada@example.com", "198.51.100.7")
+	s.advance(40 * time.Second)
+	s.failLogins(3, "ada@example.com", "198.51.100.7")
 	path := s.found(gatehouse.BruteForceDetected)
 	body := b.must(path)
 	contains(t, "the page", body,
 		"<h1>Brute force", `href="/users/`+u.ID+`"`, "failed logins", "the attempts at one account from one address", "5 within any 5 minutes",
-		"5 times</span>", "this finding", "198.51.100.7 was blocked", "in force", "People were alerted", "Login refused", "2 times</span>",
+		"4 times</span>", "40 seconds before", "this finding", "198.51.100.7 was blocked", "in force", "People were alerted", "Login refused", "2 times</span>",
 		"Nothing else was found about this user", "Lift the block", `action="/blocks/extend"`, `name="next" value="`+path+`"`)
 	if strings.Contains(body, "A login succeeded afterwards") {
 		t.Error("it tells of a login that there was not")
@@ -32,9 +35,10 @@ func TestFindingOfBruteForce(t *testing.T) {
 	if a := b.post("/blocks/lift", url.Values{"network": {"198.51.100.7"}, "next": {path}}); a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, path+"?done=") {
 		t.Fatalf("lifting: %d %s %s", a.status, a.location, a.body)
 	}
+	s.advance(3 * time.Minute)
 	s.logIn(u, "198.51.100.7", firefox)
 	body = b.must(path)
-	contains(t, "the page after lifting", body, "lifted</span>", "by analyst@example.com", "is not blocked", "Block the address", "A login succeeded afterwards")
+	contains(t, "the page after lifting", body, "3 minutes after", "lifted</span>", "by analyst@example.com", "is not blocked", "Block the address", "A login succeeded afterwards")
 	if strings.Contains(body, "in force") {
 		t.Error("the block is lifted and in force")
 	}

@@ -17,7 +17,8 @@ type entry struct {
 	gatehouse.Record // the newest of them
 	First            time.Time
 	Times            int
-	Here             bool // it is what the page is about
+	Here             bool   // it is what the page is about
+	Apart            string // how long before or after that it was
 }
 
 // entries joins what is alike. Records are newest first, and so are the entries.
