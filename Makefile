@@ -36,6 +36,9 @@ bench: ## Counters beside others', the log, the chain of middleware and Sentry, 
 	$(GO) test -run '^$$' -bench LoginBesideSentry -benchtime 300x ./app
 	$(GO) test -run TestCleanUpBesideLogins -timeout 60m -v ./e2e -long
 	$(GO) test -run '^$$' -bench LoginBesideAlerts -benchtime 300x ./app
+	$(GO) test -run '^$$' -bench LoginBesideLiveFeed -benchtime 1500x ./app
+	$(GO) test -run '^$$' -bench Million -benchtime 20x -timeout 30m ./dashboard
+	$(GO) test -run '^$$' -bench Reads -benchtime 20x -timeout 30m ./store/sql
 
 .PHONY: load
 load: ## The whole server under load; rewrites the tables of docs/performance.md

@@ -55,7 +55,7 @@ type Target struct {
 }
 
 // MaxTargetsSeen is how many records Store.Targets looks at.
-const MaxTargetsSeen = 20_000
+const MaxTargetsSeen = 10_000
 
 // Targets are the accounts and addresses with the most failed and refused logins
 // among the newest of a span, most first and then by name or address.
