@@ -19,3 +19,8 @@ func CreateKeys(dir, path string) error { return createKeys(dir, path) }
 
 // SessionCookie makes the cookie of a session.
 func (s *Service) SessionCookie(id string) string { return s.sessionCookie(id) }
+
+// OpenSessionCookie reads what SessionCookie makes.
+func (s *Service) OpenSessionCookie(cookie string) (id string, ok bool) {
+	return s.openSessionCookie(cookie)
+}

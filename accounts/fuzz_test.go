@@ -32,3 +32,18 @@ func FuzzDeviceCookie(f *testing.F) {
 		}
 	})
 }
+
+// A session is entered by the one spelling of its cookie.
+func FuzzSessionCookie(f *testing.F) {
+	s, err := accounts.New(accounts.Options{Store: deadStore{}, Keys: accounts.Keys{Secret: [32]byte{1}, Signing: accounts.GenerateKeys().Signing}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(s.SessionCookie("01a209d1-8f7a-7394-b9a1-e14bf3abc4f7"))
+	f.Add("1..")
+	f.Fuzz(func(t *testing.T, cookie string) {
+		if id, ok := s.OpenSessionCookie(cookie); ok && s.SessionCookie(id) != cookie {
+			t.Errorf("%q is accepted for %q", cookie, id)
+		}
+	})
+}

@@ -2,7 +2,6 @@ package authserver
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"math"
@@ -10,10 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/fluxstudio/gatehouse/accountmail"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
 	"github.com/fluxstudio/gatehouse/internal/web"
@@ -213,65 +210,4 @@ func form(w http.ResponseWriter, r *http.Request, into fields, optional ...strin
 		*value = values[0]
 	}
 	return nil
-}
-
-// ErrorPages shows the problem documents among the answers to requests for pages
-// as pages, those of the middleware included. It belongs into
-// httpguard.Options.Around; without it people see JSON there.
-func (s *Server) ErrorPages(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != homePage && !strings.HasPrefix(r.URL.Path, homePage+"/") {
-			next.ServeHTTP(w, r)
-			return
-		}
-		held := &heldProblem{ResponseWriter: w}
-		next.ServeHTTP(held, r)
-		if held.status == 0 {
-			return
-		}
-		var problem struct{ Title, Detail string }
-		json.Unmarshal(held.body, &problem) // what is not told is not shown
-		data := struct{ Correlation string }{}
-		if held.status >= http.StatusInternalServerError {
-			data.Correlation = w.Header().Get(httpguard.CorrelationHeader)
-		}
-		err := s.show(w, held.status, "problem", page{
-			Title: problem.Title, Alert: problem.Detail, Data: data,
-			private: r.URL.Path == accountmail.ResetPath || r.URL.Path == accountmail.DisownPath,
-		})
-		if err != nil {
-			httpguard.Error(w, r, err)
-		}
-	})
-}
-
-// heldProblem passes an answer on, unless it is a problem document.
-type heldProblem struct {
-	http.ResponseWriter
-	status int // of a problem document
-	body   []byte
-	begun  bool
-}
-
-func (w *heldProblem) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *heldProblem) WriteHeader(status int) {
-	if !w.begun && status >= 400 && w.Header().Get("Content-Type") == "application/problem+json" {
-		w.begun, w.status = true, status
-		return
-	}
-	if w.status != 0 {
-		return
-	}
-	w.begun = w.begun || status >= 200
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *heldProblem) Write(b []byte) (int, error) {
-	if w.status != 0 {
-		w.body = append(w.body, b...)
-		return len(b), nil
-	}
-	w.begun = true
-	return w.ResponseWriter.Write(b)
 }
