@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -119,6 +120,14 @@ func checkPage(t *testing.T, p *browser.Page) {
 	}
 	for _, e := range p.Unreached() {
 		t.Errorf("the keyboard does not reach %s", e)
+	}
+	p.Run(`for (const d of document.querySelectorAll("main details")) d.open = true`)
+	p.Accessible(browser.Look{Width: 360, Dark: true}, browser.Look{Width: 1280})
+	p.Fits(360)
+	for i := range min(3, browser.Eval[int](p, `document.querySelectorAll("main [popover]").length`)) {
+		p.Run(fmt.Sprintf(`document.querySelectorAll("main [popover]")[%d].showPopover()`, i))
+		p.Accessible(browser.Look{Width: 360}, browser.Look{Width: 1280, Dark: true})
+		p.Fits(360)
 	}
 	p.Quiet()
 }
