@@ -91,14 +91,41 @@ func TestUserAgentOfAFailedLogin(t *testing.T) {
 	}
 }
 
-// A change of the password is no login: it shows no place and no device.
-func TestPasswordChangeIsNoSighting(t *testing.T) {
-	d := newDesk(t, nil)
-	d.succeed("ada@example.com", home, "laptop")
-	a, _ := d.BeginPasswordChange(t.Context(), d.event("ada@example.com", abroad))
-	got, err := a.Succeed(t.Context(), d.now, gatehouse.Subject{User: "id of ada@example.com"}, gatehouse.Device{ID: "phone"})
-	if err != nil || got.Findings != nil {
-		t.Errorf("%+v, %v", got, err)
+// A password that is given to change it, or given again, is no login: it shows no
+// place and no device. It is recorded as what it is, and shares the account's
+// attempts with logins.
+func TestPasswordOfSomebodySignedIn(t *testing.T) {
+	type begin = func(*guard.Guard, context.Context, gatehouse.Event) (*guard.Attempt, gatehouse.Decision)
+	for _, c := range []struct {
+		begin                      begin
+		succeeded, failed, refused gatehouse.Kind
+	}{
+		{(*guard.Guard).BeginPasswordChange, gatehouse.PasswordChanged, gatehouse.PasswordChangeFailed, gatehouse.PasswordChangeRefused},
+		{(*guard.Guard).BeginStepUp, gatehouse.StepUpSucceeded, gatehouse.StepUpFailed, gatehouse.StepUpRefused},
+	} {
+		d := newDesk(t, nil)
+		d.succeed("ada@example.com", home, "laptop")
+		a, _ := c.begin(d.Guard, t.Context(), d.event("ada@example.com", abroad))
+		got, err := a.Succeed(t.Context(), d.now, gatehouse.Subject{User: "id of ada@example.com"}, gatehouse.Device{ID: "phone"})
+		if err != nil || got.Findings != nil {
+			t.Errorf("%s: %+v, %v", c.succeeded, got, err)
+		}
+		d.fail("ada@example.com", abroad)
+		for range 4 {
+			a, _ := c.begin(d.Guard, t.Context(), d.event("ada@example.com", abroad))
+			if got, err = a.Fail(t.Context(), d.now, "password"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(got.Findings) != 1 || got.Findings[0].Kind != gatehouse.BruteForceDetected {
+			t.Errorf("%s: the fifth failure: %+v", c.failed, got)
+		}
+		if a, got := c.begin(d.Guard, t.Context(), d.event("ada@example.com", abroad)); a != nil || got.Allowed() {
+			t.Errorf("%s: the sixth attempt: %+v", c.refused, got)
+		}
+		if s, f, r := d.count(c.succeeded), d.count(c.failed), d.count(c.refused); s != 1 || f != 4 || r != 1 {
+			t.Errorf("on record: %d of %s, %d of %s, %d of %s", s, c.succeeded, f, c.failed, r, c.refused)
+		}
 	}
 }
 
