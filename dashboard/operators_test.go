@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -126,6 +127,28 @@ func TestInviteAnAccountThatThereIs(t *testing.T) {
 	}
 }
 
+// Of many who use one link at the same time one gets the account.
+func TestInviteManyAtOnce(t *testing.T) {
+	s := newSite(t)
+	link := s.signIn(accounts.Administrator).invite("eve@example.com", accounts.Viewer)
+	answers := make(chan answer, 16)
+	for i := range cap(answers) {
+		go func() { answers <- s.browser().accept(link, fmt.Sprintf("nine loud otters %d", i)) }()
+	}
+	won := 0
+	for range cap(answers) {
+		switch a := <-answers; {
+		case a.location == "/?done=invited":
+			won++
+		case a.status != http.StatusConflict && a.status != http.StatusNotFound:
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if n := len(s.roleChanges()); won != 1 || n != 1 {
+		t.Errorf("%d got the account, %d are on record", won, n)
+	}
+}
+
 func TestInvitationsThatAreNotGood(t *testing.T) {
 	s := newSite(t)
 	ada := s.signIn(accounts.Administrator)
@@ -146,6 +169,16 @@ func TestInvitationsThatAreNotGood(t *testing.T) {
 	bad("without its signature", strings.SplitAfter(link, ".")[0])
 	bad("another signature", link[:len(link)-4]+"AAAA")
 	bad("a letter of it changed", strings.Replace(link, "token=ey", "token=eX", 1))
+	for at := strings.Index(link, "=") + 1; at < len(link); at++ {
+		other := byte('A')
+		if link[at] == other {
+			other = 'B'
+		}
+		forged := link[:at] + string(other) + link[at+1:]
+		if a := s.browser().get(forged); a.status != http.StatusNotFound {
+			t.Errorf("with its character %d changed: %d", at, a.status)
+		}
+	}
 	bad("too long", "/invite?token="+strings.Repeat("a", 60<<10))
 
 	s.advance(24*time.Hour + time.Second)
