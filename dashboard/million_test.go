@@ -81,7 +81,7 @@ func benchmarkPages(b *testing.B, s *site, db *stdsql.DB) {
 		{"user", "/users/" + l.Usual.User},
 		{"user-busy", "/users/" + l.Busy.User},
 		{"failures", "/failures"},
-		{"failures-90d", "/failures?days=90"},
+		{"failures-90d", "/failures?range=90"},
 		{"failures-country", "/failures?country=DE"},
 		{"blocks", "/blocks"},
 		{"blocks-past", "/blocks/past"},
