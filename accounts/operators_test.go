@@ -128,7 +128,10 @@ func TestLockedAccountIsLikeAWrongPassword(t *testing.T) {
 				t.Errorf("%s with %q: %v, want %v", c.account, c.password, err, c.want)
 			}
 		}
-		if n := hasher.Verifications() - before; n != 2 {
+		if _, err := s.Authenticate(ctx, c.account, c.password); !errors.Is(err, c.want) {
+			t.Errorf("Authenticate %s with %q: %v, want %v", c.account, c.password, err, c.want)
+		}
+		if n := hasher.Verifications() - before; n != 3 {
 			t.Errorf("%s with %q: %d verifications, want one each", c.account, c.password, n)
 		}
 	}

@@ -517,6 +517,15 @@ func TestPagesDoNotNameOperators(t *testing.T) {
 	}
 }
 
+func TestAccountPageWithoutALog(t *testing.T) {
+	s := newSite(t)
+	s.unread = true
+	body := s.member().person().signIn(alice, password).get("/account", http.StatusOK)
+	if !strings.Contains(body, "this browser") || strings.Contains(body, "happened lately") {
+		t.Errorf("the page: %s", body)
+	}
+}
+
 // noLogins is a journal that fails to record logins.
 type noLogins struct{ gatehouse.Journal }
 

@@ -42,6 +42,7 @@ type site struct {
 	hasher  accounts.HasherOptions
 	journal func(gatehouse.Journal) gatehouse.Journal
 	origins []string
+	unread  bool                                        // the pages cannot read the log
 	mail    func(*accounts.Service) *accountmail.Mailer // nil: none
 
 	store    *sql.Store
@@ -107,6 +108,9 @@ func (s *site) start() *site {
 	must(err)
 	s.accounts = service
 	o := authserver.Options{Accounts: service, Places: places{}, Now: s.now, TrustedOrigins: s.origins, Log: s.store}
+	if s.unread {
+		o.Log = nil
+	}
 	if s.mail != nil {
 		o.Mail = s.mail(service) // which may change the rules
 	}
