@@ -13,6 +13,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/guard"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/scrub"
 )
 
 // What operators do about blocks, for every page with a button for it. The forms
@@ -74,7 +75,7 @@ func (s *Server) extendBlock(ctx context.Context, v visitor, form url.Values) (g
 	if held.Until.IsZero() {
 		return held, nil // longer than for ever is no longer
 	}
-	reason := gatehouse.CleanText(strings.TrimSpace(form.Get("reason")), gatehouse.MaxText)
+	reason := reasonOf(form)
 	if reason == "" {
 		reason = held.Reason
 	}
@@ -108,7 +109,7 @@ func (s *Server) placeBlock(ctx context.Context, v visitor, form url.Values) (ga
 	}
 	b := gatehouse.Block{Prefix: network, By: v.user.Account, Created: s.Now(), Finding: form.Get("finding")}
 	b.Until = term.from(b.Created)
-	if b.Reason = gatehouse.CleanText(strings.TrimSpace(form.Get("reason")), gatehouse.MaxText); b.Reason == "" {
+	if b.Reason = reasonOf(form); b.Reason == "" {
 		return b, unprocessable("Say why the address is to be kept out: whoever looks at the block later will ask.")
 	}
 	if len(b.Finding) > maxID {
@@ -165,6 +166,13 @@ func termOf(form url.Values) (term, error) {
 		}
 	}
 	return term{}, unprocessable("Write your own duration as a number of minutes, hours, days or weeks, such as 90m, 12h, 3d or 2w; ten years at most.")
+}
+
+// reasonOf reads "reason" as it is kept: without what is secret, since people paste
+// what they have before them.
+func reasonOf(form url.Values) string {
+	text := scrub.New(scrub.Options{}).Text(form.Get("reason"))
+	return gatehouse.CleanText(strings.TrimSpace(text), gatehouse.MaxText)
 }
 
 // maxID is longer than any ID.

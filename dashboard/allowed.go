@@ -3,9 +3,6 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
-	"strings"
-
-	"github.com/fluxstudio/gatehouse"
 )
 
 // allowedShown is how many entries of the allow list a page shows.
@@ -73,7 +70,7 @@ func (s *Server) addAllowed(r *http.Request, v visitor) error {
 	if err != nil {
 		return err
 	}
-	reason := gatehouse.CleanText(strings.TrimSpace(r.PostForm.Get("reason")), gatehouse.MaxText)
+	reason := reasonOf(r.PostForm)
 	if reason == "" {
 		return unprocessable("Say why the address is never to be kept out: whoever looks at the list later will ask.")
 	}

@@ -140,6 +140,10 @@ func TestPlaceBlock(t *testing.T) {
 			t.Errorf("%s: %t %+v", c.network, found, got)
 		}
 	}
+	place("198.51.100.2", "1h", "", "see https://hooks.example.com/?password=hunter2hunter2")
+	if b, _ := s.blockOf("198.51.100.2"); strings.Contains(b.Reason, "hunter2") || !strings.Contains(b.Reason, "hooks.example.com") {
+		t.Errorf("a secret is kept: %q", b.Reason)
+	}
 	for _, c := range []struct{ network, term, own, reason, says string }{
 		{"", "1h", "", "r", "Write an address like"},
 		{"192.0.2.300", "1h", "", "r", "Write an address like"},

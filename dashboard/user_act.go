@@ -70,7 +70,7 @@ func (s *Server) act(do func(ctx context.Context, u accounts.User, form url.Valu
 		}
 		e := s.event(v, a.kind)
 		e.User, e.Account, e.Session, e.Device.ID = u.ID, u.Account, a.session, a.device
-		e.Reason = strings.TrimSpace(r.PostForm.Get("reason"))
+		e.Reason = reasonOf(r.PostForm)
 		if a.detail != "" {
 			e.Reason = strings.TrimSuffix(a.detail+": "+e.Reason, ": ")
 		}
