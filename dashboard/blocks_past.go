@@ -42,7 +42,7 @@ type pastBlock struct {
 type fate struct {
 	Word string // in force, lifted, ended, replaced or over
 	At   time.Time
-	By   string
+	By   string // who lifted or replaced it, if that is known
 }
 
 var blockKinds = []gatehouse.Kind{gatehouse.IPAddressBlocked, gatehouse.IPAddressUnblocked}
@@ -121,7 +121,8 @@ func (s *Server) tellFates(ctx context.Context, rows []pastBlock) error {
 	}
 	now := s.Now()
 	inForce := lookup{blocks: s.Blocks, at: now}
-	lifted := map[string]gatehouse.Record{} // by the block
+	newer := map[netip.Prefix]*gatehouse.Block{} // of the rows before
+	lifted := map[string]gatehouse.Record{}      // by the block
 	oldest := rows[len(rows)-1].Time
 	ends := gatehouse.Query{Kinds: []gatehouse.Kind{gatehouse.IPAddressUnblocked}, Since: oldest, Limit: endsLooked}
 	for r, err := range s.Log.Query(ctx, ends) {
@@ -143,13 +144,17 @@ func (s *Server) tellFates(ctx context.Context, rows []pastBlock) error {
 			return err
 		}
 		end, known := lifted[b.ID]
+		next := newer[b.Prefix]
+		newer[b.Prefix] = b
 		switch {
 		case found && held.ID == b.ID:
 			row.Fate = fate{Word: "in force", At: b.Until}
 		case known:
 			row.Fate = fate{Word: "lifted", At: end.Time, By: end.Block.By}
-		case found && held.Created.After(b.Created):
-			row.Fate = fate{Word: "replaced", At: held.Created, By: held.By}
+		case next != nil && next.ID != b.ID && (b.Until.IsZero() || next.Created.Before(b.Until)):
+			row.Fate = fate{Word: "replaced", At: next.Created, By: next.By}
+		case found && held.Created.After(b.Created): // by which one is on a page before
+			row.Fate = fate{Word: "replaced"}
 		case !b.Until.IsZero() && !b.Until.After(now):
 			row.Fate = fate{Word: "ended", At: b.Until}
 		default:

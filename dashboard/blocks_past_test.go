@@ -25,7 +25,10 @@ func TestPastBlocks(t *testing.T) {
 	s.block("192.0.2.99/32", "short", "bob@example.com", time.Hour)
 	s.advance(time.Minute)
 	b.post("/blocks/extend", url.Values{"network": {"192.0.2.99"}, "for": {"7d"}})
+	s.advance(time.Minute)
+	s.block("192.0.2.99/32", "longer still", "bob@example.com", 30*24*time.Hour)
 
+	b.get("/blocks/past?q=192.0.2.99").says(t, http.StatusOK, []string{"1 minute ago</time>, by analyst@example.com"})
 	b.get("/blocks/past").says(t, http.StatusOK, []string{
 		"Brute force on ada@example.com", "Ran out ", "Lifted</span> by analyst@example.com", " by analyst@example.com</td>",
 		"Replaced by a longer one", "In force: ",
