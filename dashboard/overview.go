@@ -130,13 +130,12 @@ func (s *Server) newest(ctx context.Context, q gatehouse.Query, most int) ([]gat
 		}
 		if id := subjectID(&r); !seen[id] {
 			seen[id] = true
-			s.name(ctx, &r)
 			if found = append(found, r); len(found) == most {
 				break
 			}
 		}
 	}
-	return found, nil
+	return found, s.nameAccounts(ctx, found)
 }
 
 // group is what is counted together; the names are those of logstats.Of.
@@ -223,18 +222,9 @@ func (s *Server) targets(ctx context.Context, sp span) (logstats.Targets, error)
 func (s *Server) feedItem(r *gatehouse.Record) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	item := *r
-	s.name(ctx, &item)
-	return s.pages.Part("overview", "finding", item)
-}
-
-// name fills in the account name of a record that only has the user's ID. A store
-// that does not answer leaves it out.
-func (s *Server) name(ctx context.Context, r *gatehouse.Record) {
-	if r.User == "" || r.Account != "" {
-		return
+	item := []gatehouse.Record{*r}
+	if err := s.nameAccounts(ctx, item); err != nil {
+		s.Logger.Warn("the live feed cannot name an account", "error", err) // and shows the finding all the same
 	}
-	if u, err := s.Accounts.User(ctx, r.User); err == nil {
-		r.Account = u.Account
-	}
+	return s.pages.Part("overview", "finding", item[0])
 }
