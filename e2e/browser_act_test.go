@@ -144,3 +144,24 @@ func TestBrowserPutsARuleInTheShadow(t *testing.T) {
 	p.See("Brute force")
 	p.See("Shadow")
 }
+
+// An operator puts an address on the allow list, which no rule keeps out then.
+func TestBrowserAllowsAnAddress(t *testing.T) {
+	s := start(t, cheapHash+proxied)
+	s.signup("ada@example.com")
+	p := s.dashboard()
+	p.Go(s.admin + "/blocks")
+	p.Follow(func() { p.Click(browser.Link("Allow list")) })
+	form := browser.CSS("main form[method=post]")
+	p.Fill(browser.Field("Address or network").In(form), "192.0.2.7")
+	p.Fill(browser.Field("Reason").In(form), "our monitoring")
+	p.Click(browser.Button("Add").In(form))
+	p.Follow(func() { p.Click(browser.Button("Add").In(dialog)) })
+	p.See("our monitoring")
+	s.acted(gatehouse.AllowListExtended)
+	s.guess("ada@example.com", "192.0.2.7")
+	p.Go(s.admin + "/blocks")
+	p.See("Nobody is kept out")
+	p.Go(s.admin + "/blocks?q=192.0.2.7")
+	p.See("192.0.2.7 is let in")
+}
