@@ -23,7 +23,8 @@ func (f *feed) opening(d *day, s stay) {
 	}
 	f.text("")
 	f.text("  login server  %s/api/auth", s.url)
-	f.text("  dashboard     %s (sign in as %s with the password %s)", s.admin, operator, s.password)
+	f.text("  dashboard     %s", s.admin)
+	f.text("                sign in as %s with the password %s", operator, s.password)
 	f.text("  admin         %s/healthz", s.admin)
 	f.text("  data          %s (removed at the end)", s.dir)
 }

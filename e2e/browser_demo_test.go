@@ -41,7 +41,7 @@ func photograph(p *browser.Page, name string) {
 
 // demoDashboard is what the demo says about where its dashboard is, and who may use
 // it.
-var demoDashboard = regexp.MustCompile(`dashboard +(http://\S+) \(sign in as (\S+) with the password (\S+)\)`)
+var demoDashboard = regexp.MustCompile(`dashboard +(http://\S+)\s+sign in as (\S+) with the password (\S+)`)
 
 // demo is the dashboard of a demo after its day.
 type demo struct {
