@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"time"
 )
 
 //go:embed testdata/axe-core/axe.min.js
@@ -82,13 +83,20 @@ func (p *Page) axe(where string) {
 	}
 }
 
+// adjusting bounds how long a page may take to follow the window's size.
+const adjusting = 2 * time.Second
+
 // Fits fails the test when the page must be scrolled sideways, or hides what does
 // not fit, at any of the widths.
 func (p *Page) Fits(widths ...int) {
 	p.t.Helper()
 	for _, width := range widths {
 		p.Size(width, 900)
-		if too := Eval[string](p, fmt.Sprintf(fitsScript, width)); too != "" {
+		var too string
+		if !tries(adjusting, func() bool { // charts follow the window a frame later
+			too = Eval[string](p, fmt.Sprintf(fitsScript, width))
+			return too == ""
+		}) {
 			p.t.Errorf("%s does not fit %d px: %s", p.URL(), width, too)
 		}
 	}

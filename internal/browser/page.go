@@ -195,21 +195,29 @@ func (p *Page) bounded() (context.Context, context.CancelFunc) {
 // until tries until it is done, and fails the test with the last reason why not.
 func (p *Page) until(what string, try func() (done bool, why string)) {
 	p.t.Helper()
-	deadline := time.NewTimer(p.Patience)
+	var why string
+	if !tries(p.Patience, func() (done bool) {
+		done, why = try()
+		return done
+	}) {
+		p.t.Fatalf("waited %s until %s: %s", p.Patience, what, why)
+	}
+}
+
+// tries until it is done, and reports whether it was before the time was over.
+func tries(patience time.Duration, try func() bool) bool {
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		done, why := try()
-		if done {
-			return
-		}
+	for !try() {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			p.t.Fatalf("waited %s until %s: %s", p.Patience, what, why)
+			return false
 		}
 	}
+	return true
 }
 
 // describe logs where the page is and what it says.
