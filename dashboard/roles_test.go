@@ -45,6 +45,8 @@ func examples(about subject) map[string]example {
 		administrator = accounts.Administrator
 	)
 	return map[string]example{
+		"/{path...}": {anybody, "/no/such/page", nil},
+
 		"GET /login":   {anybody, "/login", nil},
 		"POST /login":  {anybody, "/login", url.Values{"email": {"nobody@example.com"}, "password": {"x"}}},
 		"GET /setup":   {anybody, "/setup?token=" + setupToken, nil},
@@ -212,7 +214,10 @@ func (b *browser) head(pattern string, e example) (status int, location string) 
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
-	method, _, _ := strings.Cut(pattern, " ")
+	method, _, named := strings.Cut(pattern, " ")
+	if !named {
+		method = http.MethodGet
+	}
 	req, err := http.NewRequestWithContext(ctx, method, b.url+e.path, strings.NewReader(e.form.Encode()))
 	if err != nil {
 		b.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 )
 
@@ -19,6 +20,7 @@ type route struct {
 // routes is every route of the dashboard.
 func (s *Server) routes() []route {
 	return slices.Concat(
+		[]route{{"/{path...}", "", lost}},
 		s.signInRoutes(),
 		s.setupRoutes(),
 		s.overviewRoutes(),
@@ -33,6 +35,9 @@ func (s *Server) routes() []route {
 		s.failuresRoutes(),
 	)
 }
+
+// lost answers whoever mistypes an address, or follows an old link.
+func lost(http.ResponseWriter, *http.Request, visitor) error { return gatehouse.ErrNotFound }
 
 // section is an entry of the navigation.
 type section struct {
