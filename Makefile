@@ -23,7 +23,7 @@ lint: ## Format, vet, staticcheck
 	./scripts/lint
 
 unit: ## All tests with the race detector, the end-to-end tests included
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
 
 fuzz: ## A short fuzz of every parser of hostile input
 	FUZZTIME=$(FUZZTIME) PACKAGES="$(PACKAGES)" ./scripts/fuzz
