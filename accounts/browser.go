@@ -45,7 +45,8 @@ const touchEvery = time.Minute
 
 // VerifyBrowser returns the live session that a cookie stands for, with its user,
 // or ErrSignedOut. It notes who asks and extends the session, so that it lives for
-// ttl from now on; at most once a minute.
+// ttl from now on: at most once a minute, as far as the store can be written to, and
+// not at all where ttl is 0, for what a page asks by itself while nobody is there.
 func (s *Service) VerifyBrowser(ctx context.Context, cookie string, client gatehouse.Client, ttl time.Duration) (Session, User, error) {
 	id, ok := s.openSessionCookie(cookie)
 	if !ok {
@@ -59,7 +60,7 @@ func (s *Service) VerifyBrowser(ctx context.Context, cookie string, client gateh
 		return Session{}, User{}, err
 	}
 	now := s.now()
-	if now.Sub(session.LastUsed).Abs() < touchEvery { // a clock may have stepped back
+	if ttl == 0 || now.Sub(session.LastUsed).Abs() < touchEvery { // a clock may have stepped back
 		return session, u, nil
 	}
 	if !client.Place.Known() && client.IP == session.Client.IP {

@@ -68,6 +68,13 @@ func (a *App) ready(ctx context.Context) healthReport {
 	return r
 }
 
+// inward reports whether a path is not for those who come through a proxy: what it
+// answers asks nobody who they are.
+func inward(path string) bool {
+	return slices.Contains([]string{"/metrics", "/healthz", "/readyz"}, path) ||
+		strings.HasPrefix(path, "/debug/") || strings.HasPrefix(path, "/control/")
+}
+
 // onlyByName refuses requests that name this machine by anything but an address,
 // localhost or one of names. A page that a browser on this machine has open can have
 // a name of its own lead here (DNS rebinding), and would read what is answered.
@@ -75,7 +82,12 @@ func onlyByName(next http.Handler, names []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := (&url.URL{Host: r.Host}).Hostname()
 		known := func(name string) bool { return strings.EqualFold(name, host) }
-		if _, err := netip.ParseAddr(host); err != nil && host != "" && !known("localhost") && !slices.ContainsFunc(names, known) {
+		if slices.ContainsFunc(names, known) {
+			if inward(r.URL.Path) {
+				httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusNotFound})
+				return
+			}
+		} else if _, err := netip.ParseAddr(host); err != nil && host != "" && !known("localhost") {
 			httpguard.Problem(w, r, httpguard.ProblemDetails{Status: http.StatusMisdirectedRequest, Detail: "Use an address, localhost or a name in dashboard.hosts."})
 			return
 		}

@@ -24,3 +24,21 @@ func TestAdminAnswersToAddressesAlone(t *testing.T) {
 		}
 	}
 }
+
+// The proxy that passes on a name leads people to the dashboard, and nobody to what
+// asks nobody who they are.
+func TestNamesLeadToTheDashboardAlone(t *testing.T) {
+	a := newApp(t)
+	a.config.Dashboard.Hosts = []string{"gatehouse.example.com"}
+	h := a.adminHandler()
+	for path, want := range map[string]int{
+		"/login": http.StatusOK, "/healthz": http.StatusNotFound, "/readyz": http.StatusNotFound, "/metrics": http.StatusNotFound,
+		"/debug/pprof/goroutine": http.StatusNotFound, "/control/blocks": http.StatusNotFound,
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		r.Host = "Gatehouse.example.com"
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+}

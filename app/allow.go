@@ -130,7 +130,7 @@ func (l operatorsList) List() []dashboard.Allowed {
 // Add implements dashboard.AllowList. A network that an operator has added already
 // gets a new reason.
 func (l operatorsList) Add(ctx context.Context, p netip.Prefix, reason, by string) error {
-	a := l.a
+	a, ctx := l.a, context.WithoutCancel(ctx) // what is changed is recorded, whoever hangs up
 	p = gatehouse.CleanPrefix(p)
 	if err := allowable(p); err != nil {
 		return httpguard.ProblemDetails{Status: http.StatusUnprocessableEntity, Detail: "Not a network that can be allowed: " + err.Error() + "."}
@@ -151,7 +151,7 @@ func (l operatorsList) Add(ctx context.Context, p netip.Prefix, reason, by strin
 
 // Remove implements dashboard.AllowList.
 func (l operatorsList) Remove(ctx context.Context, p netip.Prefix, by string) error {
-	a := l.a
+	a, ctx := l.a, context.WithoutCancel(ctx)
 	p = gatehouse.CleanPrefix(p)
 	err := a.changeSetting(ctx, sqlstore.Setting{Scope: scopeAllow, Name: p.String()}, true, a.applyAllowed)
 	if errors.Is(err, gatehouse.ErrNotFound) {

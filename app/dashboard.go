@@ -43,8 +43,9 @@ func (a *App) openDashboard(ctx context.Context, keys accounts.Keys, service *ac
 		Attribution:    geoip.Attribution,
 		AttributionURL: geoip.AttributionURL,
 		SetupToken:     a.setup,
-		InviteKey:      keys.Derive("invitations"),
+		Secret:      keys.Derive("dashboard"),
 		SessionTTL:     a.config.Dashboard.SessionTTL,
+		MaxWatchers:    max(a.config.MaxConnections/2, 1), // the others are for acting
 		Now:            a.clock.now,
 		Logger:         a.logger,
 		OnError:        a.monitoring.sentry.OnError,

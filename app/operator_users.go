@@ -72,6 +72,7 @@ func changeUser(ctx context.Context, store *sqlstore.Store, g *guard.Guard, now 
 	if err != nil {
 		return userAnswer{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // what is changed is recorded, whoever hangs up
 	a := userAnswer{Account: u.Account, Role: u.Role}
 	e := gatehouse.Event{Kind: q.Kind, Time: now, Subject: gatehouse.Subject{User: u.ID, Account: u.Account}, Actor: q.By}
 	switch q.Kind {

@@ -46,6 +46,7 @@ func (a *App) applyRuleModes(ctx context.Context) error {
 // error may be httpguard.ProblemDetails, and can come with a change that holds: then
 // it could not be recorded.
 func (a *App) setShadow(ctx context.Context, rule string, on bool, by string) error {
+	ctx = context.WithoutCancel(ctx) // what is changed is recorded, whoever hangs up
 	if err := a.readSettings(ctx); err != nil {
 		return err
 	}

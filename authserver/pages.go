@@ -199,15 +199,19 @@ func form(w http.ResponseWriter, r *http.Request, into fields, optional ...strin
 		}
 		return badRequest("The form could not be read.")
 	}
-	for name, value := range into {
+	complete := true
+	for name, value := range into { // all of them, so that a form that comes again has what was filled in
 		values := r.PostForm[name]
-		if len(values) == 0 && slices.Contains(optional, name) {
-			continue
+		switch {
+		case len(values) > 1 || len(values) == 1 && name == "token" && len(values[0]) > maxLinkToken:
+			complete = false
+		case len(values) == 1:
+			*value = values[0]
 		}
-		if len(values) != 1 || values[0] == "" && !slices.Contains(optional, name) || name == "token" && len(values[0]) > maxLinkToken {
-			return badRequest("The form is not complete.")
-		}
-		*value = values[0]
+		complete = complete && (*value != "" || slices.Contains(optional, name))
+	}
+	if !complete {
+		return badRequest("The form is not complete.")
 	}
 	return nil
 }

@@ -1,10 +1,15 @@
 package dashboard
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -48,8 +53,30 @@ func cookieName(secure bool) string {
 	return plainCookie
 }
 
-// setCookie keeps a browser signed in as long as it is open, or signs it out where
-// value is empty.
+// mark is what shows that a session began at this door: the cookie of one that
+// somebody has at the login server opens nothing here.
+func (s *Server) mark(cookie string) string {
+	mac := hmac.New(sha256.New, s.Secret)
+	mac.Write([]byte("session 1\n" + cookie))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// signedIn keeps a browser signed in as long as it is open.
+func (s *Server) signedIn(w http.ResponseWriter, v visitor, grant accounts.BrowserGrant) {
+	setDeviceCookie(w, grant.DeviceCookie, v.Secure)
+	setCookie(w, grant.Cookie+"."+s.mark(grant.Cookie), v.Secure)
+}
+
+// opened returns what of a cookie stands for a session, or nothing.
+func (s *Server) opened(value string) string {
+	i := strings.LastIndexByte(value, '.')
+	if i < 0 || !hmac.Equal([]byte(value[i+1:]), []byte(s.mark(value[:i]))) {
+		return ""
+	}
+	return value[:i]
+}
+
+// setCookie sets the session cookie, or takes it away where value is empty.
 func setCookie(w http.ResponseWriter, value string, secure bool) {
 	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
 	if value == "" {
@@ -58,8 +85,9 @@ func setCookie(w http.ResponseWriter, value string, secure bool) {
 	http.SetCookie(w, c)
 }
 
-// visit finds out who asks.
-func (s *Server) visit(r *http.Request) (visitor, error) {
+// visit finds out who asks, whose session lives for ttl from now on; for 0 as long
+// as before.
+func (s *Server) visit(r *http.Request, ttl time.Duration) (visitor, error) {
 	q, ok := httpguard.FromContext(r.Context())
 	if !ok {
 		return visitor{}, errors.New("dashboard: not behind httpguard")
@@ -69,7 +97,7 @@ func (s *Server) visit(r *http.Request) (visitor, error) {
 	if err != nil {
 		return v, nil
 	}
-	session, user, err := s.Accounts.VerifyBrowser(r.Context(), c.Value, q.Client, s.SessionTTL)
+	session, user, err := s.Accounts.VerifyBrowser(r.Context(), s.opened(c.Value), q.Client, ttl)
 	switch {
 	case errors.Is(err, accounts.ErrSignedOut):
 		return v, nil
@@ -82,11 +110,19 @@ func (s *Server) visit(r *http.Request) (visitor, error) {
 	return v, nil
 }
 
+// byItself are the routes that an open page asks for without anybody being there.
+// They keep no session alive.
+var byItself = []string{"GET /live", "GET /overview/counters", "GET /overview/state"}
+
 // enter lets those in who may, and renders what goes wrong.
 func (s *Server) enter(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.SetHeaders(w.Header())
-		v, err := s.visit(r)
+		ttl := s.SessionTTL
+		if slices.Contains(byItself, route.pattern) {
+			ttl = 0
+		}
+		v, err := s.visit(r, ttl)
 		if err == nil {
 			err = s.origins.Check(r)
 			if err != nil {

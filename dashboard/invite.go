@@ -85,7 +85,7 @@ type invited struct {
 
 // invited returns the invitation that a token stands for, if it is good now.
 func (s *Server) invited(ctx context.Context, token string) (invited, error) {
-	i, ok := openInvitation(s.InviteKey, token)
+	i, ok := openInvitation(s.Secret, token)
 	in := invited{invitation: i, Token: token}
 	now := s.Now()
 	if !ok || now.Before(i.Issued.Add(-time.Minute)) || !now.Before(i.until()) { // a clock may have stepped back
@@ -162,6 +162,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, v visitor) error
 			return err
 		}
 	}
+	if err := s.admit(r.Context(), v); err != nil {
+		return err
+	}
 	user, grant, err := s.SignIn(r.Context(), v.Request, deviceCookie(r, v.Secure), in.Email, password, s.SessionTTL)
 	if p := problemOf(err); p.Status != 0 && p.Status < http.StatusInternalServerError && in.Known {
 		return s.showInvitation(w, r, v, p.Status, in, p.Detail)
@@ -172,6 +175,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, v visitor) error
 	case err != nil: // the account is theirs all the same
 		return back(w, r, "/login", "invited")
 	case in.Known:
+		if _, err := s.invited(r.Context(), in.Token); err != nil { // it may have had to wait, and be used up by now
+			return errors.Join(err, s.Accounts.EndSession(r.Context(), user.ID, grant.Session.ID))
+		}
 		if in.user, err = s.Accounts.SetRole(r.Context(), user.ID, in.Role); err != nil {
 			return err
 		}
@@ -179,8 +185,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, v visitor) error
 			return err
 		}
 	}
-	setDeviceCookie(w, grant.DeviceCookie, v.Secure)
-	setCookie(w, grant.Cookie, v.Secure)
+	s.signedIn(w, v, grant)
 	return back(w, r, "/", "invited")
 }
 

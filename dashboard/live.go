@@ -11,6 +11,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/httpguard"
 )
 
 // The pace of the live feed. What is found after a quiet while is sent soon; in a
@@ -24,6 +25,7 @@ const (
 	frameRoom  = 4096             // findings from which they are chosen
 	framesHeld = 8                // for a watcher who is slow
 	livePulse  = 15 * time.Second // shows a silent connection that it is alive
+	liveOfUser = 16               // connections of one user
 	liveStall  = 10 * time.Second // how long a watcher may take to read a frame
 )
 
@@ -31,15 +33,17 @@ const (
 // concurrent use.
 type hub struct {
 	feed   gatehouse.Feed
+	most   int // watchers at the same time
 	render func(*gatehouse.Record) ([]byte, error)
 
 	mu       sync.Mutex
 	watchers map[chan frame]*int // how many findings each has missed
+	ofUser   map[string]int      // how many watchers are theirs
 	ended    bool
 }
 
-func newHub(feed gatehouse.Feed, render func(*gatehouse.Record) ([]byte, error)) *hub {
-	return &hub{feed: feed, render: render, watchers: map[chan frame]*int{}}
+func newHub(feed gatehouse.Feed, most int, render func(*gatehouse.Record) ([]byte, error)) *hub {
+	return &hub{feed: feed, most: most, render: render, watchers: map[chan frame]*int{}, ofUser: map[string]int{}}
 }
 
 // frame is what is sent at once.
@@ -161,11 +165,16 @@ func (h *hub) end() {
 	clear(h.watchers)
 }
 
-// watch returns frames as they come, and what ends it.
-func (h *hub) watch() (frames <-chan frame, missed func() int, leave func()) {
+// watch returns frames as they come, and what ends it, or an error if there are too
+// many watchers, or too many of this user: connections are for acting, too.
+func (h *hub) watch(user string) (frames <-chan frame, missed func() int, leave func(), err error) {
 	w, count := make(chan frame, framesHeld), new(int)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ofUser[user] >= liveOfUser || len(h.watchers) >= h.most {
+		return nil, nil, nil, httpguard.ProblemDetails{Status: http.StatusServiceUnavailable, Detail: "Too many pages are open that show what is found live.", RetryAfter: liveStall}
+	}
+	h.ofUser[user]++
 	if h.ended {
 		close(w)
 	} else {
@@ -182,7 +191,10 @@ func (h *hub) watch() (frames <-chan frame, missed func() int, leave func()) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.watchers, w)
-	}
+		if h.ofUser[user]--; h.ofUser[user] == 0 {
+			delete(h.ofUser, user)
+		}
+	}, nil
 }
 
 func (s *Server) liveRoutes() []route {
@@ -191,7 +203,10 @@ func (s *Server) liveRoutes() []route {
 
 // stream answers with server-sent events, as long as the visitor is signed in.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error {
-	frames, missed, leave := s.live.watch()
+	frames, missed, leave, err := s.live.watch(v.user.ID)
+	if err != nil {
+		return err
+	}
 	defer leave()
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -206,7 +221,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, v visitor) error
 		return nil // the watcher is gone, which is no failure
 	}
 	mayStill := func() bool {
-		again, err := s.visit(r)
+		again, err := s.visit(r, 0)
 		return err != nil || again.may(accounts.Viewer)
 	}
 	pulse := time.NewTicker(livePulse)

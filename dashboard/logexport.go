@@ -20,14 +20,15 @@ import (
 
 // The bounds of an export.
 const (
-	usualExport    = 100_000
-	maxExport      = 10_000_000
-	exportStall    = 30 * time.Second // how long a client may take to read exportBuffer
-	exportBuffer   = 64 << 10
-	exportsAtOnce  = 2
-	exportAsks     = 10_000                       // records, after which is asked whether who exports still may
-	exportCut      = gatehouse.Kind("export_cut") // the last line of an export that is not all
-	exportNameTime = "20060102T150405Z"
+	usualExport     = 100_000
+	maxExport       = 10_000_000
+	exportStall     = 30 * time.Second // how long a client may take to read exportBuffer
+	exportBuffer    = 64 << 10
+	exportsAtOnce   = 2
+	exportAsksEvery = 10 * time.Second             // and at least as often as that
+	exportAsks      = 10_000                       // records, after which is asked whether who exports still may
+	exportCut       = gatehouse.Kind("export_cut") // the last line of an export that is not all
+	exportNameTime  = "20060102T150405Z"
 )
 
 // exportForm is what is to be exported, and how.
@@ -100,7 +101,7 @@ func (s *Server) exportLog(w http.ResponseWriter, r *http.Request, v visitor) er
 		records = csvLines(out)
 	}
 	may := func() error {
-		again, err := s.visit(r)
+		again, err := s.visit(r, 0)
 		if err == nil && !again.may(accounts.Analyst) {
 			err = errors.New("who exports may not do so any more")
 		}
@@ -125,10 +126,10 @@ type recordLines struct {
 // says so, and how far it came. Now and then it asks may whether to go on.
 func (s *Server) sendLog(ctx context.Context, q gatehouse.Query, limit int, to recordLines, may func() error) error {
 	q.Limit = limit + 1
-	n, last := 0, time.Time{}
+	n, last, asked := 0, time.Time{}, time.Now()
 	for r, err := range s.Log.Query(ctx, q) {
-		if err == nil && n%exportAsks == exportAsks-1 {
-			err = may()
+		if err == nil && (n%exportAsks == exportAsks-1 || time.Since(asked) > exportAsksEvery) {
+			err, asked = may(), time.Now()
 		}
 		if n == limit {
 			r = cutAt(limit, last)

@@ -1,9 +1,11 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
@@ -48,6 +50,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visitor) error
 		return err
 	}
 	f := signInForm{Email: r.PostForm.Get("email"), Next: local(r.PostForm.Get("next"))}
+	if err := s.admit(r.Context(), v); err != nil {
+		return err
+	}
 	user, grant, err := s.SignIn(r.Context(), v.Request, deviceCookie(r, v.Secure), f.Email, r.PostForm.Get("password"), s.SessionTTL)
 	var p httpguard.ProblemDetails
 	if errors.As(err, &p) && p.Status < http.StatusInternalServerError {
@@ -62,20 +67,44 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visitor) error
 		}
 		return s.showSignIn(w, r, v, http.StatusForbidden, f, "This account has no role here. An administrator can give it one.")
 	}
-	setDeviceCookie(w, grant.DeviceCookie, v.Secure)
-	setCookie(w, grant.Cookie, v.Secure)
+	if err := s.leave(r.Context(), v); err != nil { // who was signed in here before
+		return err
+	}
+	s.signedIn(w, v, grant)
 	http.Redirect(w, r, f.Next, http.StatusSeeOther)
 	return nil
 }
 
-func (s *Server) signOut(w http.ResponseWriter, r *http.Request, v visitor) error {
-	if err := s.Accounts.Logout(r.Context(), v.session); err != nil {
+// signIns is how often passwords may be tried from one address, whosever they are.
+var signIns = gatehouse.Limit{Threshold: 50, Window: time.Minute}
+
+// admit returns an error if too many passwords were tried from the visitor's address.
+func (s *Server) admit(ctx context.Context, v visitor) error {
+	e := v.Event(gatehouse.LoginRefused)
+	e.Time = s.Now()
+	if d := s.Guard.AdmitWithin(ctx, e, signIns); !d.Allowed() {
+		return httpguard.Refused(d)
+	}
+	return nil
+}
+
+// leave ends the visitor's session, if there is one.
+func (s *Server) leave(ctx context.Context, v visitor) error {
+	if !v.signedIn() {
+		return nil
+	}
+	if err := s.Accounts.Logout(ctx, v.session); err != nil {
 		return err
 	}
 	e := v.Event(gatehouse.LoggedOut)
 	e.Time = s.Now()
 	e.User, e.Account, e.Session, e.Device = v.user.ID, v.user.Account, v.session.ID, v.session.Client.Device
-	if _, err := s.Guard.Observe(r.Context(), e); err != nil {
+	_, err := s.Guard.Observe(ctx, e)
+	return err
+}
+
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if err := s.leave(r.Context(), v); err != nil {
 		return err
 	}
 	setCookie(w, "", v.Secure)

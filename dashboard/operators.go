@@ -139,7 +139,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, v visitor) error
 	if v.Secure {
 		scheme = "https"
 	}
-	link := url.URL{Scheme: scheme, Host: r.Host, Path: "/invite", RawQuery: url.Values{"token": {l.Invite.seal(s.InviteKey)}}.Encode()}
+	link := url.URL{Scheme: scheme, Host: r.Host, Path: "/invite", RawQuery: url.Values{"token": {l.Invite.seal(s.Secret)}}.Encode()}
 	l.Link, l.Known, l.Until, l.Form = link.String(), known, l.Invite.until(), inviteForm{Role: accounts.Viewer}
 	return s.showOperators(w, r, v, http.StatusOK, l, "")
 }

@@ -204,7 +204,7 @@ func (s *site) as(name string, role accounts.Role, signedIn bool) *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: "gatehouse_dashboard", Value: grant.Cookie, Path: "/"}})
+	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: "gatehouse_dashboard", Value: grant.Cookie + s.handler.Mark(grant.Cookie), Path: "/"}})
 	return b
 }
 

@@ -20,7 +20,7 @@ type route struct {
 // routes is every route of the dashboard.
 func (s *Server) routes() []route {
 	return slices.Concat(
-		[]route{{"/{path...}", "", lost}},
+		[]route{{pattern: "/{path...}", handle: lost}},
 		s.signInRoutes(),
 		s.setupRoutes(),
 		s.overviewRoutes(),

@@ -39,12 +39,16 @@ type Options struct {
 	// SetupToken opens the page that creates the first administrator, as long as
 	// there is none. It must be hard to guess. Default: that page stays shut.
 	SetupToken string
-	// InviteKey signs the links that invite operators; nodes share it. At least 16
-	// bytes. Default: random, good for one process.
-	InviteKey []byte
+	// Secret signs the links that invite operators, and marks the cookies of those
+	// who signed in here; nodes share it. At least 16 bytes. Default: random, good
+	// for one process.
+	Secret []byte
 	// SessionTTL is how long an operator stays signed in without asking for
 	// anything. Default: 12 h.
 	SessionTTL time.Duration
+	// MaxWatchers is how many may watch the live feed at the same time, each on a
+	// connection. Default: 500.
+	MaxWatchers int
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// Logger hears of unforeseen errors. Default: slog.Default().
@@ -117,14 +121,15 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("dashboard: Options.Guard, Blocks, Log, Stats and Feed are required")
 	case o.SetShadow == nil || o.Allowed == nil || o.Health == nil:
 		return nil, errors.New("dashboard: Options.SetShadow, Allowed and Health are required")
-	case o.InviteKey != nil && len(o.InviteKey) < 16:
-		return nil, errors.New("dashboard: Options.InviteKey is shorter than 16 bytes")
+	case o.Secret != nil && len(o.Secret) < 16:
+		return nil, errors.New("dashboard: Options.Secret is shorter than 16 bytes")
 	}
-	if o.InviteKey == nil {
-		o.InviteKey = make([]byte, 32)
-		rand.Read(o.InviteKey) // never fails (crypto/rand)
+	if o.Secret == nil {
+		o.Secret = make([]byte, 32)
+		rand.Read(o.Secret) // never fails (crypto/rand)
 	}
 	o.SessionTTL = cmp.Or(o.SessionTTL, 12*time.Hour)
+	o.MaxWatchers = cmp.Or(o.MaxWatchers, 500)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -140,7 +145,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.exports = make(chan struct{}, exportsAtOnce)
-	s.live = newHub(o.Feed, s.feedItem)
+	s.live = newHub(o.Feed, o.MaxWatchers, s.feedItem)
 	return s, nil
 }
 

@@ -82,7 +82,6 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request, v visitor) error 
 	if err != nil { // there is an administrator all the same
 		return back(w, r, "/login", "setup")
 	}
-	setDeviceCookie(w, grant.DeviceCookie, v.Secure)
-	setCookie(w, grant.Cookie, v.Secure)
+	s.signedIn(w, v, grant)
 	return back(w, r, "/", "setup")
 }

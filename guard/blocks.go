@@ -20,6 +20,7 @@ var ErrInvalidBlock = errors.New("not a block that can be placed")
 // lifted. Where the prefix is blocked already the later end wins; the block in
 // force is returned. By is the actor of the record, unless it is Gatehouse itself.
 func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block, error) {
+	ctx = context.WithoutCancel(ctx) // what is done is recorded, whoever hangs up
 	// 0.0.0.0/0 by its other name, ::ffff:0:0/96, is still everybody.
 	b.Prefix = gatehouse.CleanPrefix(b.Prefix)
 	if err := validate(b); err != nil {
@@ -40,6 +41,9 @@ func (g *Guard) BlockIP(ctx context.Context, b gatehouse.Block) (gatehouse.Block
 	return got, g.recordBlock(ctx, gatehouse.IPAddressBlocked, got, b.Created, b.By)
 }
 
+// longestBlock keeps ends within what can be written.
+const longestBlock = 100 * 365 * 24 * time.Hour
+
 func validate(b gatehouse.Block) error {
 	switch {
 	case !b.Prefix.IsValid():
@@ -50,6 +54,8 @@ func validate(b gatehouse.Block) error {
 		return errors.New("it needs the time of its creation")
 	case !b.Until.IsZero() && !b.Until.After(b.Created):
 		return errors.New("it must end after it begins")
+	case b.Until.Sub(b.Created) > longestBlock:
+		return errors.New("it ends in more than 100 years: leave the end out")
 	}
 	return nil
 }
@@ -59,6 +65,7 @@ func validate(b gatehouse.Block) error {
 // gatehouse.ErrNotFound when there is no such block. An error that comes with a
 // block says that it is lifted, and yet holds for now somewhere.
 func (g *Guard) UnblockIP(ctx context.Context, at time.Time, prefix netip.Prefix, by string) (gatehouse.Block, error) {
+	ctx = context.WithoutCancel(ctx) // as in BlockIP
 	b, lifted := g.blocks.Lift(ctx, prefix, at)
 	if lifted != nil && !b.Prefix.IsValid() {
 		return b, lifted
