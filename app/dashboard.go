@@ -43,7 +43,7 @@ func (a *App) openDashboard(ctx context.Context, keys accounts.Keys, service *ac
 		Attribution:    geoip.Attribution,
 		AttributionURL: geoip.AttributionURL,
 		SetupToken:     a.setup,
-		Secret:      keys.Derive("dashboard"),
+		Secret:         keys.Derive("dashboard"),
 		SessionTTL:     a.config.Dashboard.SessionTTL,
 		MaxWatchers:    max(a.config.MaxConnections/2, 1), // the others are for acting
 		Now:            a.clock.now,
