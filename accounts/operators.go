@@ -20,6 +20,8 @@ var (
 	ErrAdministratorExists = errors.New("there is an administrator already")
 	// ErrLastAdministrator says that nobody could administer after it.
 	ErrLastAdministrator = errors.New("this is the last administrator")
+	// ErrRoleChanged says that the role is another one by now.
+	ErrRoleChanged = errors.New("the role was changed meanwhile")
 )
 
 // OperatorStore keeps what operators are and do. It is a part of Store.
@@ -30,9 +32,10 @@ type OperatorStore interface {
 	CreateFirstAdministrator(ctx context.Context, u User) error
 	// Operators returns the users with a role, in order of account.
 	Operators(ctx context.Context) ([]User, error)
-	// SetRole changes a user's role and returns the user with it. It returns
+	// SetRole changes a user's role from one to another and returns the user with
+	// it. It returns ErrRoleChanged if it is not from, and
 	// ErrLastAdministrator if no administrator would be left who is not locked.
-	SetRole(ctx context.Context, user string, role Role) (User, error)
+	SetRole(ctx context.Context, user string, from, to Role) (User, error)
 	// LockUser sets User.Locked, ends all sessions and spends all links, and
 	// returns how many sessions it ended. One that is locked stays so since it
 	// was. It returns ErrLastAdministrator as SetRole does.
@@ -84,14 +87,15 @@ func (s *Service) CreateOperator(ctx context.Context, email, password, name stri
 // Operators returns the users with a role, in order of account.
 func (s *Service) Operators(ctx context.Context) ([]User, error) { return s.store.Operators(ctx) }
 
-// SetRole changes a user's role and returns the user with it. It returns
-// ErrLastAdministrator, or gatehouse.ErrNotFound if there is no such user. It
-// holds from the user's next request on.
-func (s *Service) SetRole(ctx context.Context, user string, role Role) (User, error) {
-	if _, err := ParseRole(string(role)); err != nil {
+// SetRole changes a user's role from one to another and returns the user with it:
+// of many who change the same role at the same time one succeeds, and the others get
+// ErrRoleChanged. It returns ErrLastAdministrator, or gatehouse.ErrNotFound if there
+// is no such user. It holds from the user's next request on.
+func (s *Service) SetRole(ctx context.Context, user string, from, to Role) (User, error) {
+	if _, err := ParseRole(string(to)); err != nil {
 		return User{}, err
 	}
-	return s.store.SetRole(toTheEnd(ctx), user, role)
+	return s.store.SetRole(toTheEnd(ctx), user, from, to)
 }
 
 // Lock keeps everybody out of an account: it ends all sessions and links, and the

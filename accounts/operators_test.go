@@ -80,13 +80,13 @@ func TestFirstAdministrator(t *testing.T) {
 		t.Errorf("HasAdministrator: %t, %v", has, err)
 	}
 	before := list[0]
-	if _, err := s.SetRole(ctx, before.ID, accounts.Viewer); !errors.Is(err, accounts.ErrLastAdministrator) {
+	if _, err := s.SetRole(ctx, before.ID, accounts.Administrator, accounts.Viewer); !errors.Is(err, accounts.ErrLastAdministrator) {
 		t.Errorf("SetRole of the last one: %v", err)
 	}
 	if _, err := s.Lock(ctx, before.ID); !errors.Is(err, accounts.ErrLastAdministrator) {
 		t.Errorf("Lock of the last one: %v", err)
 	}
-	if _, err := s.SetRole(ctx, before.ID, "root"); err == nil {
+	if _, err := s.SetRole(ctx, before.ID, accounts.Administrator, "root"); err == nil {
 		t.Error("SetRole to a role that there is not")
 	}
 	if _, err := s.CreateOperator(ctx, "ann@example.com", goodPassword, "Ann", "root"); err == nil {

@@ -80,7 +80,7 @@ func changeUser(ctx context.Context, store *sqlstore.Store, g *guard.Guard, now 
 		if _, err := accounts.ParseRole(string(q.Role)); err != nil {
 			return a, err
 		}
-		_, err = store.SetRole(ctx, u.ID, q.Role)
+		_, err = store.SetRole(ctx, u.ID, u.Role, q.Role)
 		a.Role, e.Reason = q.Role, q.Role.String()
 	case gatehouse.AccountLocked:
 		a.Ended, err = store.LockUser(ctx, u.ID, now)

@@ -178,7 +178,11 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, v visitor) error
 		if _, err := s.invited(r.Context(), in.Token); err != nil { // it may have had to wait, and be used up by now
 			return errors.Join(err, s.Accounts.EndSession(r.Context(), user.ID, grant.Session.ID))
 		}
-		if in.user, err = s.Accounts.SetRole(r.Context(), user.ID, in.Role); err != nil {
+		in.user, err = s.Accounts.SetRole(r.Context(), user.ID, accounts.Holder, in.Role)
+		if errors.Is(err, accounts.ErrRoleChanged) {
+			return errors.Join(errNoInvitation, s.Accounts.EndSession(r.Context(), user.ID, grant.Session.ID))
+		}
+		if err != nil {
 			return err
 		}
 		if err := s.tell(r.Context(), v, in, gatehouse.RoleChanged); err != nil {

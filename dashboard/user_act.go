@@ -138,6 +138,8 @@ func (s *Server) giveRole(ctx context.Context, u accounts.User, form url.Values)
 	if u.Role == accounts.Holder {
 		return acted{}, httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "This account has no role, or not any more. Invite its owner instead."}
 	}
-	_, err = s.Accounts.SetRole(ctx, u.ID, role)
+	if _, err = s.Accounts.SetRole(ctx, u.ID, u.Role, role); errors.Is(err, accounts.ErrRoleChanged) {
+		err = httpguard.ProblemDetails{Status: http.StatusConflict, Detail: "Somebody else has changed the role meanwhile."}
+	}
 	return acted{kind: gatehouse.RoleChanged, detail: u.Role.String() + " to " + role.String(), done: "user-role"}, err
 }

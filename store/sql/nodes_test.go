@@ -130,8 +130,8 @@ func (n *nodes) Operators(ctx context.Context) ([]accounts.User, error) {
 	return n.next().Operators(ctx)
 }
 
-func (n *nodes) SetRole(ctx context.Context, user string, role accounts.Role) (accounts.User, error) {
-	return n.next().SetRole(ctx, user, role)
+func (n *nodes) SetRole(ctx context.Context, user string, from, to accounts.Role) (accounts.User, error) {
+	return n.next().SetRole(ctx, user, from, to)
 }
 
 func (n *nodes) LockUser(ctx context.Context, user string, at time.Time) (int, error) {

@@ -32,20 +32,24 @@ func (s *Store) Operators(ctx context.Context) ([]accounts.User, error) {
 	})
 }
 
-// SetRole changes a user's role, or returns accounts.ErrLastAdministrator.
-func (s *Store) SetRole(ctx context.Context, user string, role accounts.Role) (accounts.User, error) {
+// SetRole changes a user's role, or returns accounts.ErrRoleChanged or
+// accounts.ErrLastAdministrator.
+func (s *Store) SetRole(ctx context.Context, user string, from, to accounts.Role) (accounts.User, error) {
 	return change(ctx, s, lockOperators, func(ctx context.Context, h *handle) (accounts.User, error) {
 		u, err := userByID(ctx, h, user)
 		if err != nil {
 			return u, err
 		}
-		if role != accounts.Administrator {
+		if u.Role != from {
+			return u, accounts.ErrRoleChanged
+		}
+		if to != accounts.Administrator {
 			if err := othersAdminister(ctx, h, u); err != nil {
 				return u, err
 			}
 		}
-		u.Role = role
-		_, err = h.exec(ctx, "UPDATE users SET role = $2 WHERE id = $1", user, string(role))
+		u.Role = to
+		_, err = h.exec(ctx, "UPDATE users SET role = $2 WHERE id = $1", user, string(to))
 		return u, err
 	})
 }

@@ -60,13 +60,31 @@ func operatorsRoles(t *testing.T, s accounts.Store) {
 		{"nobody", accounts.Viewer, gatehouse.ErrNotFound},
 		{"nobody", accounts.Administrator, gatehouse.ErrNotFound},
 	} {
-		u, err := s.SetRole(ctx, c.user, c.role)
+		was, _ := s.UserByID(ctx, c.user) // nobody has no role
+		u, err := s.SetRole(ctx, c.user, was.Role, c.role)
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s becomes %q: %v, want %v", c.user, c.role, err, c.want)
 		}
 		if c.want == nil && (u.ID != c.user || u.Role != c.role) {
 			t.Errorf("%s becomes %q: %+v", c.user, c.role, u)
 		}
+	}
+	if _, err := s.SetRole(ctx, "u2", accounts.Viewer, accounts.Administrator); !errors.Is(err, accounts.ErrRoleChanged) {
+		t.Errorf("an analyst who is taken for a viewer: %v", err)
+	}
+	changed := make([]error, 8)
+	parallel(len(changed), func(i int) { _, changed[i] = s.SetRole(ctx, "u2", accounts.Analyst, accounts.Viewer) })
+	won := 0
+	for _, err := range changed {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, accounts.ErrRoleChanged):
+			t.Errorf("one of many who change a role: %v", err)
+		}
+	}
+	if _, err := s.SetRole(ctx, "u2", accounts.Viewer, accounts.Analyst); won != 1 || err != nil {
+		t.Errorf("%d of %d changed the same role; back again: %v", won, len(changed), err)
 	}
 	if got := operators(t, s); len(got) != 2 || got["u2"] != accounts.Analyst || got["u3"] != accounts.Administrator {
 		t.Errorf("operators: %v", got)
@@ -130,7 +148,10 @@ func operatorsLast(t *testing.T, s accounts.Store) {
 	ctx := t.Context()
 	one, other := operator(t, s, 1, accounts.Administrator), operator(t, s, 2, accounts.Administrator)
 	lock := func(u accounts.User) error { _, err := s.LockUser(ctx, u.ID, noon); return err }
-	demote := func(u accounts.User) error { _, err := s.SetRole(ctx, u.ID, accounts.Viewer); return err }
+	demote := func(u accounts.User) error {
+		_, err := s.SetRole(ctx, u.ID, accounts.Administrator, accounts.Viewer)
+		return err
+	}
 	for round := range meetings {
 		var errs [2]error
 		parallel(2, func(i int) {
@@ -147,7 +168,9 @@ func operatorsLast(t *testing.T, s accounts.Store) {
 			t.Fatalf("round %d: %v", round, errs)
 		}
 		for _, u := range []accounts.User{one, other} {
-			if _, err := s.SetRole(ctx, u.ID, accounts.Administrator); err != nil {
+			was, err := s.UserByID(ctx, u.ID)
+			must(t, err)
+			if _, err := s.SetRole(ctx, u.ID, was.Role, accounts.Administrator); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.UnlockUser(ctx, u.ID); err != nil && !errors.Is(err, gatehouse.ErrNotFound) {
