@@ -9,6 +9,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 // read decodes the body of a request whose failure is e, and records that if the
@@ -90,7 +91,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var grant accounts.Grant
-	l := accounts.Login{Account: email, Password: password, Client: q.Client, DeviceCookie: deviceCookie(r, q.Secure)}
+	l := accounts.Login{Account: email, Password: password, Client: q.Client, DeviceCookie: web.DeviceCookie.Get(r, q.Secure)}
 	_, err = s.attempt(r.Context(), q, email, func(ctx context.Context) (user accounts.User, _ accounts.Session, err error) {
 		user, grant, err = s.accounts.Login(ctx, l)
 		return user, grant.Session, err
@@ -101,7 +102,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	setDeviceCookie(w, grant.DeviceCookie, q.Secure)
+	web.DeviceCookie.Set(w, grant.DeviceCookie, q.Secure)
 	return answer(w, http.StatusOK, tokensOf(grant))
 }
 

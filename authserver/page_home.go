@@ -182,6 +182,6 @@ func (s *Server) submitLogout(w http.ResponseWriter, r *http.Request, c call) er
 	if err := s.leave(r.Context(), c); err != nil {
 		return err
 	}
-	forgetSession(w, c.Secure)
+	sessionCookie.Forget(w, c.Secure)
 	return goTo(w, r, loginPage, "logout")
 }

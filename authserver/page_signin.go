@@ -5,6 +5,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 // entry is what the pages for those who are not signed in show.
@@ -78,7 +79,7 @@ func (s *Server) submitLogin(w http.ResponseWriter, r *http.Request) error {
 
 // enter signs a browser in, and out of the session that it was in before.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, q httpguard.Request, email, password string) error {
-	_, grant, err := s.SignIn(r.Context(), q, deviceCookie(r, q.Secure), email, password, s.sessionTTL)
+	_, grant, err := s.SignIn(r.Context(), q, web.DeviceCookie.Get(r, q.Secure), email, password, s.sessionTTL)
 	if err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, q httpguard.Reque
 	if err != nil {
 		return err
 	}
-	setDeviceCookie(w, grant.DeviceCookie, q.Secure)
-	setSessionCookie(w, grant.Cookie, q.Secure)
+	web.DeviceCookie.Set(w, grant.DeviceCookie, q.Secure)
+	sessionCookie.Set(w, grant.Cookie, q.Secure)
 	return nil
 }
 

@@ -16,6 +16,10 @@ import (
 	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
+// sessionCookie says who is signed in to the account pages, as long as the browser is
+// open.
+var sessionCookie = web.Cookie{Name: "gatehouse_session"}
+
 //go:embed templates/*.html
 var templateFiles embed.FS
 
@@ -173,7 +177,7 @@ func (s *Server) visit(r *http.Request) (c call, in bool, err error) {
 		return c, false, err
 	}
 	c.Request = q
-	value := sessionCookie(r, q.Secure)
+	value := sessionCookie.Get(r, q.Secure)
 	if value == "" {
 		return c, false, nil
 	}

@@ -39,19 +39,8 @@ func (s *Server) event(v visitor, kind gatehouse.Kind) gatehouse.Event {
 	return e
 }
 
-// The names of the session cookie. Over TLS the prefix keeps other hosts of the
-// domain from setting it (RFC 6265bis, section 4.1.3.2).
-const (
-	plainCookie  = "gatehouse_dashboard"
-	secureCookie = "__Host-gatehouse_dashboard"
-)
-
-func cookieName(secure bool) string {
-	if secure {
-		return secureCookie
-	}
-	return plainCookie
-}
+// sessionCookie says who is signed in, as long as the browser is open.
+var sessionCookie = web.Cookie{Name: "gatehouse_dashboard"}
 
 // mark is what shows that a session began at this door: the cookie of one that
 // somebody has at the login server opens nothing here.
@@ -63,8 +52,8 @@ func (s *Server) mark(cookie string) string {
 
 // signedIn keeps a browser signed in as long as it is open.
 func (s *Server) signedIn(w http.ResponseWriter, v visitor, grant accounts.BrowserGrant) {
-	setDeviceCookie(w, grant.DeviceCookie, v.Secure)
-	setCookie(w, grant.Cookie+"."+s.mark(grant.Cookie), v.Secure)
+	web.DeviceCookie.Set(w, grant.DeviceCookie, v.Secure)
+	sessionCookie.Set(w, grant.Cookie+"."+s.mark(grant.Cookie), v.Secure)
 }
 
 // opened returns what of a cookie stands for a session, or nothing.
@@ -76,15 +65,6 @@ func (s *Server) opened(value string) string {
 	return value[:i]
 }
 
-// setCookie sets the session cookie, or takes it away where value is empty.
-func setCookie(w http.ResponseWriter, value string, secure bool) {
-	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
-	if value == "" {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
-}
-
 // visit finds out who asks, whose session lives for ttl from now on; for 0 as long
 // as before.
 func (s *Server) visit(r *http.Request, ttl time.Duration) (visitor, error) {
@@ -93,11 +73,11 @@ func (s *Server) visit(r *http.Request, ttl time.Duration) (visitor, error) {
 		return visitor{}, errors.New("dashboard: not behind httpguard")
 	}
 	v := visitor{Request: q}
-	c, err := r.Cookie(cookieName(q.Secure))
-	if err != nil {
+	cookie := s.opened(sessionCookie.Get(r, q.Secure))
+	if cookie == "" {
 		return v, nil
 	}
-	session, user, err := s.Accounts.VerifyBrowser(r.Context(), s.opened(c.Value), q.Client, ttl)
+	session, user, err := s.Accounts.VerifyBrowser(r.Context(), cookie, q.Client, ttl)
 	switch {
 	case errors.Is(err, accounts.ErrSignedOut):
 		return v, nil

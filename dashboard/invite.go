@@ -15,6 +15,7 @@ import (
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/canonical"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 // invitation is what the link of an invitation says. Nothing of it is kept: the
@@ -165,7 +166,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, v visitor) error
 	if err := s.admit(r.Context(), v); err != nil {
 		return err
 	}
-	user, grant, err := s.SignIn(r.Context(), v.Request, deviceCookie(r, v.Secure), in.Email, password, s.SessionTTL)
+	user, grant, err := s.SignIn(r.Context(), v.Request, web.DeviceCookie.Get(r, v.Secure), in.Email, password, s.SessionTTL)
 	if p := problemOf(err); p.Status != 0 && p.Status < http.StatusInternalServerError && in.Known {
 		return s.showInvitation(w, r, v, p.Status, in, p.Detail)
 	}

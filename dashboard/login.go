@@ -10,6 +10,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 func (s *Server) signInRoutes() []route {
@@ -53,7 +54,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visitor) error
 	if err := s.admit(r.Context(), v); err != nil {
 		return err
 	}
-	user, grant, err := s.SignIn(r.Context(), v.Request, deviceCookie(r, v.Secure), f.Email, r.PostForm.Get("password"), s.SessionTTL)
+	user, grant, err := s.SignIn(r.Context(), v.Request, web.DeviceCookie.Get(r, v.Secure), f.Email, r.PostForm.Get("password"), s.SessionTTL)
 	var p httpguard.ProblemDetails
 	if errors.As(err, &p) && p.Status < http.StatusInternalServerError {
 		return s.showSignIn(w, r, v, p.Status, f, p.Detail)
@@ -107,7 +108,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err := s.leave(r.Context(), v); err != nil {
 		return err
 	}
-	setCookie(w, "", v.Secure)
+	sessionCookie.Forget(w, v.Secure)
 	return back(w, r, "/login", "signout")
 }
 

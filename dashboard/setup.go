@@ -8,6 +8,7 @@ import (
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
 	"github.com/fluxstudio/gatehouse/httpguard"
+	"github.com/fluxstudio/gatehouse/internal/web"
 )
 
 func (s *Server) setupRoutes() []route {
@@ -78,7 +79,7 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request, v visitor) error 
 			return err
 		}
 	}
-	_, grant, err := s.SignIn(r.Context(), v.Request, deviceCookie(r, v.Secure), f.Email, password, s.SessionTTL)
+	_, grant, err := s.SignIn(r.Context(), v.Request, web.DeviceCookie.Get(r, v.Secure), f.Email, password, s.SessionTTL)
 	if err != nil { // there is an administrator all the same
 		return back(w, r, "/login", "setup")
 	}
