@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -146,9 +147,9 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, v visitor) error
 
 // userOf returns the user with an account name, if there is one.
 func (s *Server) userOf(ctx context.Context, account string) (bool, accounts.User, error) {
-	found, err := s.Accounts.Search(ctx, account, "", 1) // itself is the first that begins with it
-	if err != nil || len(found) == 0 || found[0].Account != account {
-		return false, accounts.User{}, err
+	u, err := s.Accounts.UserByAccount(ctx, account)
+	if errors.Is(err, gatehouse.ErrNotFound) {
+		return false, u, nil
 	}
-	return true, found[0], nil
+	return err == nil, u, err
 }
