@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluxstudio/gatehouse"
 	"github.com/fluxstudio/gatehouse/accounts"
+	"github.com/fluxstudio/gatehouse/app"
 )
 
 type usersCmd struct {
@@ -67,10 +68,32 @@ func (cmd *usersListCmd) Run(ctx context.Context, c console) error {
 	return w.Flush()
 }
 
-type usersRoleCmd struct {
+// accountCmd is a command about one account.
+type accountCmd struct {
 	serverFlags
 	Account string `arg:"" help:"E-mail address of the account."`
-	Role    string `arg:"" help:"viewer, analyst, administrator, or holder for none."`
+}
+
+// act does something to the account, and prints what act says of it. what is what it
+// is about, for errors.
+func (cmd *accountCmd) act(ctx context.Context, c console, what string, act func(o *app.Operator, name string) (string, error)) error {
+	o, err := cmd.operate(ctx)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	name := gatehouse.CleanText(cmd.Account, 60)
+	done, err := act(o, name)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", what, name, err)
+	}
+	_, err = fmt.Fprintln(c.out, done)
+	return err
+}
+
+type usersRoleCmd struct {
+	accountCmd
+	Role string `arg:"" help:"viewer, analyst, administrator, or holder for none."`
 }
 
 func (cmd *usersRoleCmd) Run(ctx context.Context, c console) error {
@@ -78,51 +101,24 @@ func (cmd *usersRoleCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o, err := cmd.operate(ctx)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	if err := o.SetRole(ctx, cmd.Account, role, operatorName()); err != nil {
-		return fmt.Errorf("role of %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
-	}
-	_, err = fmt.Fprintf(c.out, "the role of %s is %s\n", gatehouse.CleanText(cmd.Account, 60), role)
-	return err
+	return cmd.act(ctx, c, "role of", func(o *app.Operator, name string) (string, error) {
+		return fmt.Sprintf("the role of %s is %s", name, role), o.SetRole(ctx, cmd.Account, role, operatorName())
+	})
 }
 
-type usersLockCmd struct {
-	serverFlags
-	Account string `arg:"" help:"E-mail address of the account."`
-}
+type usersLockCmd struct{ accountCmd }
 
 func (cmd *usersLockCmd) Run(ctx context.Context, c console) error {
-	o, err := cmd.operate(ctx)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	n, err := o.LockAccount(ctx, cmd.Account, operatorName())
-	if err != nil {
-		return fmt.Errorf("lock %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
-	}
-	_, err = fmt.Fprintf(c.out, "%s is locked; sessions ended: %d\n", gatehouse.CleanText(cmd.Account, 60), n)
-	return err
+	return cmd.act(ctx, c, "lock", func(o *app.Operator, name string) (string, error) {
+		n, err := o.LockAccount(ctx, cmd.Account, operatorName())
+		return fmt.Sprintf("%s is locked; sessions ended: %d", name, n), err
+	})
 }
 
-type usersUnlockCmd struct {
-	serverFlags
-	Account string `arg:"" help:"E-mail address of the account."`
-}
+type usersUnlockCmd struct{ accountCmd }
 
 func (cmd *usersUnlockCmd) Run(ctx context.Context, c console) error {
-	o, err := cmd.operate(ctx)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	if err := o.UnlockAccount(ctx, cmd.Account, operatorName()); err != nil {
-		return fmt.Errorf("lock of %s: %w", gatehouse.CleanText(cmd.Account, 60), err)
-	}
-	_, err = fmt.Fprintf(c.out, "%s is unlocked\n", gatehouse.CleanText(cmd.Account, 60))
-	return err
+	return cmd.act(ctx, c, "lock of", func(o *app.Operator, name string) (string, error) {
+		return name + " is unlocked", o.UnlockAccount(ctx, cmd.Account, operatorName())
+	})
 }
